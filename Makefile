@@ -1,0 +1,72 @@
+# Everything runs from `make`; the paths are relative and quoted, so the folder may be anywhere.
+# Needs Python 3.11, 3.12 or 3.13. To choose one: make setup PYTHON=/path/to/python3.12
+
+VENV_PYTHON = .venv/bin/python
+NOTEBOOK = notebooks/00_hear_it.ipynb
+PYTEST_ARGS =
+LAB_ARGS =
+LOCK_ARGS =
+
+# The first suitable Python, as the shell variable `python`.
+FIND_PYTHON = python=; \
+	for candidate in $(if $(PYTHON),"$(PYTHON)",python3 python3.13 python3.12 python3.11 python); do \
+		if "$$candidate" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
+			>/dev/null 2>&1; then python=$$candidate; break; fi; \
+	done; \
+	if [ -z "$$python" ]; then \
+		echo "nmsynth needs Python 3.11, 3.12 or 3.13; \
+	$(if $(PYTHON),$(PYTHON) is another,found: $$(python3 --version 2>&1 || true))." >&2; \
+		echo "Install one, or name it: make setup PYTHON=/path/to/python3.11" >&2; \
+		exit 1; \
+	fi
+
+.PHONY: help setup lab demo test notebooks instruments lock clean
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+
+setup: ## install everything into .venv, exactly as requirements.lock says
+	@$(FIND_PYTHON); "$$python" tools/make_venv.py
+
+lab: setup ## open JupyterLab on the first notebook
+	@echo "JupyterLab prints its address below; Ctrl-C twice ends it."
+	@$(VENV_PYTHON) -m jupyterlab --LabApp.default_url=/lab/tree/$(NOTEBOOK) \
+		$$([ "$$(id -u)" != 0 ] || echo --allow-root) \
+		$$([ "$$(uname)" = Darwin ] || [ -n "$$DISPLAY$$WAYLAND_DISPLAY" ] || echo --no-browser) \
+		$(LAB_ARGS)
+
+demo: setup ## render the three published examples to build/demo: sound, picture, page
+	@$(VENV_PYTHON) -m nmsynth_lib.demo
+
+test: setup ## check and test everything, notebooks included; PYTEST_ARGS="-k name" narrows it
+	$(VENV_PYTHON) -m ruff check .
+	$(VENV_PYTHON) -m ruff format --check .
+	$(VENV_PYTHON) -m nbstripout --verify notebooks/*.ipynb
+	$(VENV_PYTHON) -m pytest $(PYTEST_ARGS)
+
+notebooks: setup ## execute every notebook without a network; print seconds and peak memory
+	@$(VENV_PYTHON) tools/run_notebooks.py notebooks/*.ipynb
+
+instruments: setup ## make the recordings and train the shipped instruments anew (hours)
+	$(VENV_PYTHON) -m nmsynth_lib.cli make-recording string --levels continuous --seed 1 \
+		--out build/recordings/string
+	$(VENV_PYTHON) -m nmsynth_lib.cli train build/recordings/string --seed 0 --minutes 90 \
+		--out assets/instruments/string
+	$(VENV_PYTHON) -m nmsynth_lib.cli train assets/recordings/sampled --seed 0 --minutes 90 \
+		--out assets/instruments/sampled
+
+# Keeps the versions that still fit; LOCK_ARGS=--upgrade takes the newest of all.
+COMPILE = build/lock-venv/bin/python -m uv pip compile pyproject.toml $(LOCK_ARGS) --quiet \
+	--overrides requirements.overrides --generate-hashes --universal --python-version 3.11 \
+	--fork-strategy fewest --only-binary :all: --no-emit-index-url --custom-compile-command "make lock"
+
+lock: ## renew both lock files from pyproject.toml; LOCK_ARGS=--upgrade for new releases
+	@$(FIND_PYTHON); "$$python" -m venv --clear build/lock-venv
+	@build/lock-venv/bin/python -m pip install --quiet --disable-pip-version-check uv
+	$(COMPILE) --extra test --output-file requirements.lock
+	$(COMPILE) --constraints requirements.lock --output-file binder/requirements.lock
+
+clean: ## remove what was built and cached; .venv stays
+	rm -rf build nmsynth.egg-info .pytest_cache .ruff_cache .hypothesis
+	find nmsynth_lib tests tools notebooks \( -name __pycache__ -o -name .ipynb_checkpoints \) \
+		-prune -exec rm -rf {} +

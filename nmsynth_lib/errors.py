@@ -1,0 +1,69 @@
+"""Everything a user can get wrong, one class per cause.
+
+A message says what is wrong, where, and how to mend it, in one line. The command line prints it and
+exits with status 2; a notebook shows it as the last line of the traceback.
+"""
+
+
+class NmsynthError(Exception):
+    """Base of all errors that the input, not the code, is to blame for."""
+
+
+class NotMidiError(NmsynthError):
+    """The file is missing, empty, or not a Standard MIDI File."""
+
+
+class NoNotesError(NmsynthError):
+    """A MIDI file or performance without a note to play."""
+
+
+class OverlapError(NmsynthError):
+    """Two notes sound together for longer than a monophonic instrument can hide."""
+
+
+class SeveralInstrumentsError(NmsynthError):
+    """More than one instrument track: which one is the guitar?"""
+
+
+class DrumsError(NmsynthError):
+    """The only track is a drum track, which has no pitch."""
+
+
+class ControlRangeError(NmsynthError):
+    """A pitch, velocity, controller number or value outside the MIDI range."""
+
+
+class AudioFileError(NmsynthError):
+    """The audio file is missing, unreadable, or holds no sound."""
+
+
+class RecordingError(NmsynthError):
+    """A folder of takes that cannot be trained on."""
+
+
+class SchemaError(NmsynthError):
+    """`instrument.yaml` is missing, unreadable, or says something impossible."""
+
+
+class WeightsError(NmsynthError):
+    """Weights are missing, damaged, or belong to another architecture."""
+
+
+class InstrumentNotFoundError(NmsynthError):
+    """No instrument of that name or in that folder."""
+
+
+class OutputError(NmsynthError):
+    """A result could not be written: folder missing, not permitted, or disk full."""
+
+
+class ToolMissingError(NmsynthError):
+    """A program or sound font that this one function needs is not installed."""
+
+
+class TrainingStateError(NmsynthError):
+    """There is nothing to resume, or what is there belongs to other data or settings."""
+
+
+class UnknownPhraseError(NmsynthError):
+    """A panel was asked for a phrase that its menu does not have."""

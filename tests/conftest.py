@@ -1,0 +1,93 @@
+"""What all tests share: a quiet, modest TensorFlow, the repository's paths, and a browser."""
+
+import os
+
+# ruff: noqa: E402
+# Before anything imports TensorFlow or matplotlib, and inherited by programs that tests start.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+os.environ.setdefault("MPLBACKEND", "Agg")
+for threads in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS"):
+    os.environ.setdefault(threads, "2")
+
+import shutil
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import hypothesis
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+CHROMIUM_FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--autoplay-policy=no-user-gesture-required",
+]
+
+# Examples take as long as a busy machine needs; CI tries the same ones every time.
+hypothesis.settings.register_profile("local", deadline=None)
+hypothesis.settings.register_profile("ci", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "local")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whatever uses Chromium is a browser test."""
+    for item in items:
+        if {"chromium", "chromium_path"} & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.browser)
+
+
+def pytest_terminal_summary(terminalreporter) -> None:
+    """What was skipped and why, one line for each reason."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    for reason, n in Counter(report.longrepr[2] for report in skipped).items():
+        terminalreporter.write_line(f"{n} skipped: {reason.removeprefix('Skipped: ')}")
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    """The folder that holds README.md."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def midi_dir(repository: Path) -> Path:
+    """The folder of the three published examples."""
+    return repository / "assets" / "midi"
+
+
+@pytest.fixture(scope="session")
+def chromium_path() -> str:
+    """Chromium's program; NMSYNTH_CHROMIUM names one that is not on PATH."""
+    found = os.environ.get("NMSYNTH_CHROMIUM") or next(
+        filter(None, map(shutil.which, CHROMIUM_NAMES)), None
+    )
+    if found:
+        return found
+    reason = "browser tests need Chromium: install it, or set NMSYNTH_CHROMIUM to its program"
+    if os.environ.get("CI"):
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="module")
+def chromium(chromium_path: str) -> Iterator:
+    """A running headless Chromium, a `playwright.sync_api.Browser`.
+
+    It lives as long as one test module: Playwright keeps an event loop running in this thread,
+    which other modules (nbclient, Jupyter) may not find there.
+    """
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium_path, args=CHROMIUM_FLAGS)
+        yield browser
+        browser.close()

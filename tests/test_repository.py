@@ -1,0 +1,358 @@
+"""The repository keeps its promises: portable, pinned, small, stripped, and its README is true."""
+
+import ast
+import hashlib
+import json
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).resolve().parents[1]
+MEGABYTE = 1_000_000
+HEAVY = {"tensorflow", "keras", "librosa", "matplotlib", "scipy", "IPython", "ddsp", "numba"}
+
+
+def repository_files() -> list[Path]:
+    """Files that are in Git or about to be; in a copy without Git, all that is not made here."""
+    listing = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    if listing.returncode == 0:
+        names = listing.stdout.split("\0")
+        return sorted(ROOT / name for name in names if name and (ROOT / name).is_file())
+    made = re.compile(r"(^|/)(\.git|\.venv[^/]*|build|__pycache__|\.[a-z]+_cache|\.hypothesis"
+                      r"|\.ipynb_checkpoints|[^/]+\.egg-info)(/|$)")  # fmt: skip
+    found = (path for path in ROOT.rglob("*") if path.is_file())
+    return sorted(path for path in found if not made.search(path.relative_to(ROOT).as_posix()))
+
+
+def text_of(path: Path) -> str:
+    """The file's text; empty for audio, weights and pictures."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        return ""
+
+
+def places(pattern: str, files: list[Path]) -> list[str]:
+    """Where a pattern occurs, as "file:line: text"."""
+    expression = re.compile(pattern)
+    return [
+        f"{path.relative_to(ROOT)}:{number}: {line.strip()[:100]}"
+        for path in files
+        for number, line in enumerate(text_of(path).splitlines(), 1)
+        if expression.search(line)
+    ]
+
+
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
+INSTRUMENTS = sorted(
+    path
+    for path in (ROOT / "assets" / "instruments").glob("*")
+    if path.is_dir() and any(path.iterdir())
+)
+
+
+# --- Nothing of the machine it was written on -----------------------------------------------------
+
+
+def test_no_file_names_a_place_on_somebodys_machine():
+    homes = [
+        r"/(?:home|Users)/(?!jovyan\b)\w",
+        r"/root\b/",
+        r"/work/",
+        r"[A-Z]:\\+Users",
+        r"file:///",
+    ]
+    files = [path for path in repository_files() if path != Path(__file__).resolve()]
+    assert places("|".join(homes), files) == []
+
+
+def test_no_installation_file_names_a_package_index():
+    """Where packages come from is the user's own configuration."""
+    addresses = r"--(?:extra-)?index-url[ =]|--find-links|files\.pythonhosted|/simple\b|/opt/"
+    kinds = {".lock", ".overrides", ".yml", ".yaml", ".toml", ".sh", ".cfg"}
+    names = {"Makefile", "postBuild", "run", "make_venv.py"}
+    files = [path for path in repository_files() if path.suffix in kinds or path.name in names]
+    assert ROOT / "requirements.lock" in files
+    assert ROOT / "Makefile" in files
+    assert places(addresses, files) == []
+
+
+def test_the_repository_stays_small():
+    sizes = {path: path.stat().st_size for path in repository_files()}
+    largest = [f"{size / MEGABYTE:.1f} MB {path.relative_to(ROOT)}" for path, size in
+               sorted(sizes.items(), key=lambda item: -item[1])[:5]]  # fmt: skip
+    assert sum(sizes.values()) < 60 * MEGABYTE, largest
+
+
+def test_scripts_can_be_executed():
+    for name in (".ci/run", "binder/postBuild"):
+        assert os.access(ROOT / name, os.X_OK), name
+        assert subprocess.run(["bash", "-n", ROOT / name]).returncode == 0, name
+
+
+# --- One environment for everybody ----------------------------------------------------------------
+
+
+def pinned(lock: Path) -> dict[str, list[dict]]:
+    """Each package of a lock: its pins with version, marker and number of hashes."""
+    pins: dict[str, list[dict]] = {}
+    for block in re.split(r"^(?=[a-z0-9])", lock.read_text(), flags=re.MULTILINE)[1:]:
+        name, version, rest = re.match(r"([a-z0-9-]+)==(\S+)(.*)", block).groups()
+        n_hashes = len(re.findall(r"--hash=sha256:[0-9a-f]{64}\b", block))
+        marker = rest.strip(" \\;")
+        pins.setdefault(name, []).append({"version": version, "marker": marker, "hashes": n_hashes})
+    return pins
+
+
+@pytest.fixture(scope="module")
+def project() -> dict:
+    return tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+
+@pytest.mark.parametrize(
+    ("lock", "extras"), [("requirements.lock", ["test"]), ("binder/requirements.lock", [])]
+)
+def test_lock_agrees_with_pyproject(lock, extras, project):
+    """Every direct dependency is pinned to a version that pyproject allows."""
+    pins = pinned(ROOT / lock)
+    extra = [line for name in extras for line in project["optional-dependencies"][name]]
+    for requirement in map(Requirement, project["dependencies"] + extra):
+        versions = [pin["version"] for pin in pins.get(canonicalize_name(requirement.name), [])]
+        assert versions, f"{requirement} is not in {lock}: run make lock"
+        assert all(requirement.specifier.contains(v) for v in versions), (requirement, versions)
+
+
+@pytest.mark.parametrize("lock", ["requirements.lock", "binder/requirements.lock"])
+def test_every_pin_has_a_hash_and_one_version(lock):
+    for name, found in pinned(ROOT / lock).items():
+        assert len(found) == 1, f"{name} has another version on another Python: {found}"
+        assert found[0]["hashes"] > 0, name
+
+
+def test_binder_gets_the_same_versions_without_the_test_tools():
+    everything, runtime = (
+        pinned(ROOT / name) for name in ("requirements.lock", "binder/requirements.lock")
+    )
+    for name, (pin,) in runtime.items():
+        assert everything[name][0]["version"] == pin["version"], name
+    assert runtime.keys().isdisjoint({"pytest", "playwright", "ruff", "hypothesis"})
+
+
+@pytest.mark.parametrize("lock", ["requirements.lock", "binder/requirements.lock"])
+def test_lock_holds_the_build_backend(lock):
+    """The package itself is installed without build isolation."""
+    build = tomllib.loads((ROOT / "pyproject.toml").read_text())["build-system"]
+    for requirement in map(Requirement, build["requires"]):
+        assert requirement.specifier.contains(pinned(ROOT / lock)[requirement.name][0]["version"])
+
+
+def test_this_environment_is_the_locked_one():
+    """A package that somebody installed by hand would be missing on the next machine."""
+    from importlib.metadata import distributions
+
+    here = {canonicalize_name(d.metadata["Name"]): d.version for d in distributions()}
+    pins = pinned(ROOT / "requirements.lock")
+    assert set(here) - set(pins) <= {"nmsynth", "pip"}
+    other = {n: (v, pins[n][0]["version"]) for n, v in here.items()
+             if n in pins and pins[n][0]["version"] != v}  # fmt: skip
+    assert not other, f"run make setup; installed and locked differ: {other}"
+
+
+def test_python_limits_agree(project):
+    """Makefile, pyproject and environment.yml name the same Pythons."""
+    allowed = SpecifierSet(project["requires-python"])
+    assert all(allowed.contains(f"3.{minor}.5") for minor in (11, 12, 13))
+    assert not any(allowed.contains(version) for version in ("3.10.9", "3.14.0"))
+    assert "(3, 11) <= sys.version_info[:2] <= (3, 13)" in (ROOT / "Makefile").read_text()
+    assert re.search(r"- python=3\.11\s", (ROOT / "environment.yml").read_text())
+
+
+def test_ddsp_is_a_real_dependency():
+    """The oscillators that ours are compared with are the library's own."""
+    code = "from nmsynth_lib import stock_ddsp; import ddsp; print(ddsp.synths.Harmonic.__module__)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.stdout.strip() == "ddsp.synths", done.stderr[-500:]
+
+
+# --- Binder ---------------------------------------------------------------------------------------
+
+
+def test_binder_reads_the_same_environment_file():
+    copy, original = ROOT / "binder" / "environment.yml", ROOT / "environment.yml"
+    assert copy.read_text() == original.read_text()
+    assert not copy.is_symlink(), "archives and Windows checkouts lose symbolic links"
+
+
+def test_binder_builds_python_3_11_and_runs_postbuild():
+    """What repo2docker would build, printed without Docker."""
+    done = subprocess.run(
+        [sys.executable, "-m", "repo2docker", "--no-build", "--debug", "."],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    dockerfile = done.stdout + done.stderr
+    assert "Building conda environment for python=3.11" in dockerfile
+    assert re.search(r"^RUN \./binder/postBuild$", dockerfile, re.MULTILINE)
+    assert '--file "binder/environment.yml"' in dockerfile
+
+
+def test_postbuild_installs_the_runtime_lock_as_it_is():
+    script = (ROOT / "binder" / "postBuild").read_text()
+    assert re.search(r"^set -e", script, re.MULTILINE)
+    for option in (
+        "--no-deps",
+        "--require-hashes",
+        "--no-cache-dir",
+        "-r binder/requirements.lock",
+    ):
+        assert option in script
+
+
+# --- The package ----------------------------------------------------------------------------------
+
+
+def test_import_is_light(record_property):
+    """`import nmsynth_lib` takes < 0.3 s and loads nothing heavy."""
+    code = (
+        "import sys, time; t = time.perf_counter(); import nmsynth_lib; "
+        "t = time.perf_counter() - t; import json; "
+        "print(json.dumps([t, sorted({m.partition('.')[0] for m in sys.modules})]))"
+    )
+    seconds = []
+    for _ in range(3):
+        done = subprocess.run(
+            [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True
+        )
+        elapsed, modules = json.loads(done.stdout)
+        assert HEAVY.isdisjoint(modules)
+        seconds.append(elapsed)
+    record_property("import_s", min(seconds))
+    assert min(seconds) < 0.3, f"import nmsynth_lib took {min(seconds):.2f} s"
+
+
+def docstrings() -> list[tuple[str, str]]:
+    """Every docstring of the library, as ("file:name", text with single spaces)."""
+    found = []
+    for path in sorted((ROOT / "nmsynth_lib").rglob("*.py")):
+        tree = ast.parse(path.read_text())
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
+                text = " ".join((ast.get_docstring(node) or "").split())
+                found.append((f"{path.relative_to(ROOT)}:{getattr(node, 'name', '')}", text))
+    return found
+
+
+def headings(notebook: Path) -> list[str]:
+    """Headings of a notebook's text cells."""
+    cells = json.loads(notebook.read_text())["cells"]
+    text = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
+    return [line.lstrip("# ").strip() for line in text.splitlines() if line.startswith("#")]
+
+
+def test_docstrings_refer_to_sections_that_exist():
+    """'Explained in notebook 03, "Partials".' names a heading of that notebook, once it exists."""
+    sections = {notebook.name[:2]: headings(notebook) for notebook in NOTEBOOKS}
+    wrong = [
+        f'{name}: notebook {number} has no section "{section}"'
+        for name, text in docstrings()
+        for number, section in re.findall(r'notebook (\d\d), "([^"]+?)[.,]?"', text)
+        if number in sections and not any(section in heading for heading in sections[number])
+    ]
+    assert wrong == []
+
+
+def test_nothing_is_left_unfinished():
+    unfinished = r"\b(?:TO" + r"DO|FIX" + r"ME|XX" + r"X)\b|NotImplemented" + r"Error"
+    files = [path for path in repository_files() if path.suffix in {".py", ".md", ".js", ".ipynb"}]
+    assert places(unfinished, files) == []
+
+
+# --- Notebooks and instruments --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
+def test_notebook_is_stripped(notebook):
+    """Saved widget outputs break in the next session; a reader makes the outputs."""
+    for cell in json.loads(notebook.read_text())["cells"]:
+        assert not cell.get("outputs"), f"{notebook.name}: run nbstripout on it"
+        assert cell.get("execution_count") is None
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
+def test_notebook_runs_within_its_limits(notebook, tmp_path, record_property):
+    """All cells run, without a network, in at most 120 s and 1000 MB."""
+    figures = tmp_path / "figures.json"
+    tool = [sys.executable, "tools/run_notebooks.py", notebook, "--json", figures]
+    done = subprocess.run(tool, cwd=ROOT, capture_output=True, text=True)
+    print(done.stdout)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (run,) = json.loads(figures.read_text())
+    record_property("seconds", run["seconds"])
+    record_property("megabytes", run["megabytes"])
+
+
+@pytest.mark.parametrize("instrument", INSTRUMENTS, ids=lambda path: path.name)
+def test_shipped_instrument_is_small_and_whole(instrument):
+    """At most 3 MB, and every file is the one that SHA256SUMS names."""
+    files = {path.name: path for path in instrument.iterdir()}
+    assert {"instrument.yaml", "weights.h5", "SHA256SUMS"} <= files.keys()
+    assert sum(path.stat().st_size for path in files.values()) <= 3 * MEGABYTE
+    sums = dict(
+        reversed(line.split(maxsplit=1))
+        for line in files.pop("SHA256SUMS").read_text().splitlines()
+    )
+    named = {name.strip().lstrip("*"): digest for name, digest in sums.items()}
+    assert named.keys() == files.keys()
+    for name, path in files.items():
+        assert hashlib.sha256(path.read_bytes()).hexdigest() == named[name], name
+
+
+# --- The README is true ---------------------------------------------------------------------------
+
+README = ROOT / "README.md"
+
+
+def test_every_make_command_of_the_documents_exists():
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    documents = [README, *(ROOT / "docs").glob("*.md"), ROOT / "environment.yml"]
+    for document in documents:
+        commands = re.findall(r"(?:`|^ {4}|&& )make ([a-z]+)", document.read_text(), re.MULTILINE)
+        assert set(commands) <= targets, document.name
+    assert {"lab", "test", "setup", "demo", "notebooks", "lock"} <= targets
+
+
+def test_every_local_link_of_the_readme_leads_somewhere():
+    links = re.findall(r"\]\(([^)#]+)\)", README.read_text())
+    missing = [link for link in links if "://" not in link and not (ROOT / link).exists()]
+    assert missing == []
+
+
+def test_every_notebook_is_on_the_readmes_map():
+    text = README.read_text()
+    for notebook in NOTEBOOKS:
+        assert f"(notebooks/{notebook.name})" in text, notebook.name
+
+
+def test_the_owner_is_named_in_one_line_only():
+    """Whoever publishes a copy changes one line to make the Binder badge work."""
+    files = [
+        path for path in repository_files() if path.suffix in {".md", ".yml", ".toml", ".ipynb"}
+    ]
+    assert len(places(r"mybinder\.org/v2/", files)) == 1
+    assert len(places(r"\bOWN" + r"ER\b", files)) <= 1
