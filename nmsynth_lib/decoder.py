@@ -1,0 +1,188 @@
+"""The network: control curves in, synthesis parameters out.
+
+Road: Performance -> controls -> [decoder] -> synthesis -> audio.
+Each control has its own stack of dense layers; their outputs meet in a GRU, and a last stack reads
+the GRU together with what went into it. Three heads say how loud, which partials, which noise.
+It is causal: a frame's parameters depend on that frame and on earlier ones only.
+Explained in notebook 03, "Follow a note through the network".
+
+Source: Grechin & Groves 2021, figure 1; sizes by configuration.
+"""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from nmsynth_lib.schema import InstrumentSpec
+from nmsynth_lib.stock_ddsp import ddsp
+from nmsynth_lib.synthesis import SynthParameters, room_size
+
+LEAK = 0.2
+ROOM_PRICE = 0.1
+
+
+class _SpreadKinks(keras.initializers.Initializer):
+    """Biases that spread the kinks of a scalar's first layer over 0…1 instead of piling them on 0.
+
+    With kernel w and bias -w c a unit bends at x = c. With zero biases every unit bends at x = 0, and
+    the layer is one straight line over the whole range of the control.
+    """
+
+    def __init__(self, kernel: np.ndarray, seed: int):
+        centres = np.random.default_rng(seed).uniform(-0.1, 1.1, kernel.shape[-1])
+        self.bias = -kernel[0] * centres
+
+    def __call__(self, shape, dtype=None):
+        return tf.reshape(tf.constant(self.bias, dtype or tf.float32), shape)
+
+
+class Stack(keras.layers.Layer):
+    """Dense layers with leaky rectifiers.
+
+    Args:
+      units: Width.
+      layers: Depth.
+      seed: For the initial weights.
+      scalar: The input is one control curve: spread the first layer's kinks over 0…1.
+    """
+
+    def __init__(self, units: int, layers: int, seed: int, scalar: bool = False, **kwargs):
+        super().__init__(**kwargs)
+        self.dense = []
+        for layer in range(layers):
+            kernel = keras.initializers.HeNormal(seed + layer)
+            bias = "zeros"
+            if scalar and layer == 0:
+                slopes = np.random.default_rng(seed).normal(0.0, 3.0, (1, units))
+                kernel = keras.initializers.Constant(slopes)
+                bias = _SpreadKinks(slopes, seed)
+            self.dense.append(
+                keras.layers.Dense(
+                    units, kernel_initializer=kernel, bias_initializer=bias, name=f"dense_{layer}"
+                )
+            )
+
+    def build(self, input_shape):
+        for dense in self.dense:
+            dense.build(input_shape)
+            input_shape = (*input_shape[:-1], dense.units)
+        self.built = True
+
+    def call(self, x):
+        for dense in self.dense:
+            x = tf.nn.leaky_relu(dense(x), LEAK)
+        return x
+
+
+class Decoder(keras.layers.Layer):
+    """Stacks, GRU, MLP and three heads, and the learnt room that they share.
+
+    Args:
+      spec: Names the controls and gives the sizes.
+      seed: For the initial weights.
+    """
+
+    def __init__(self, spec: InstrumentSpec, seed: int = 0, **kwargs):
+        super().__init__(**kwargs)
+        size = spec.architecture
+        self.size = size
+        self.room_size = room_size(size, spec.rates)
+        seeds = iter(range(1000 * seed + 1, 1000 * seed + 1000, 10))
+        self.stacks = [
+            Stack(size.stack_units, size.stack_layers, next(seeds), scalar=True, name=control.name)
+            for control in spec.controls
+        ]
+        self.gru = None
+        if size.gru_units:
+            self.gru = keras.layers.GRU(
+                size.gru_units,
+                return_sequences=True,
+                return_state=True,
+                kernel_initializer=keras.initializers.GlorotUniform(next(seeds)),
+                recurrent_initializer=keras.initializers.Orthogonal(seed=next(seeds)),
+                name="gru",
+            )
+        self.mlp = Stack(size.mlp_units, size.mlp_layers, next(seeds), name="mlp")
+
+        def head(units: int, bias: float, name: str) -> keras.layers.Dense:
+            return keras.layers.Dense(
+                units,
+                kernel_initializer=keras.initializers.RandomNormal(0.0, 0.02, next(seeds)),
+                bias_initializer=keras.initializers.Constant(bias),
+                name=name,
+            )
+
+        self.amplitude_head = head(1, -1.0, "amplitude")
+        self.distribution_head = head(size.n_harmonics, 0.0, "distribution")
+        self.noise_head = head(size.n_noise_bands, size.noise_bias, "noise")
+
+    def build(self, input_shape=None):
+        batch, frames = None, None
+        for stack in self.stacks:
+            stack.build((batch, frames, 1))
+        width = len(self.stacks) * self.size.stack_units
+        if self.gru is not None:
+            self.gru.build((batch, frames, width))
+        self.mlp.build((batch, frames, width + self.size.gru_units))
+        for dense in (self.amplitude_head, self.distribution_head, self.noise_head):
+            dense.build((batch, frames, self.size.mlp_units))
+        # Without a price the room takes over what partials and noise should say.
+        self.room = self.add_weight(
+            shape=(self.room_size,),
+            initializer="zeros",
+            regularizer=keras.regularizers.L2(ROOM_PRICE),
+            name="room",
+        )
+        # A falling roll of the fourth tilts the first guess towards low partials, as strings do.
+        rolloff = -0.5 * np.log10(np.arange(1, self.size.n_harmonics + 1))
+        self.distribution_head.bias.assign(rolloff)
+        self.built = True
+
+    def initial_state(self, batch: int = 1) -> tf.Tensor:
+        """The GRU's memory before the first frame, shape [batch, gru_units]."""
+        return tf.zeros([batch, self.size.gru_units])
+
+    def call(self, controls: tf.Tensor, state: tf.Tensor | None = None):
+        """Synthesis parameters of a block of frames.
+
+        Args:
+          controls: Curves scaled to 0…1, [batch, n_frames, n_controls]; `n_frames` is a multiple of
+            `gru_every` for all blocks of a stream.
+          state: The GRU's memory from the block before, [batch, gru_units].
+
+        Returns:
+          `SynthParameters`, and the memory for the next block.
+        """
+        curves = tf.split(controls, len(self.stacks), axis=-1)
+        features = tf.concat(
+            [stack(curve) for stack, curve in zip(self.stacks, curves, strict=True)], axis=-1
+        )
+        if state is None:
+            state = tf.zeros([tf.shape(controls)[0], self.size.gru_units])
+        joined = features
+        if self.gru is not None:
+            memory, state = self._memory(features, state)
+            joined = tf.concat([memory, features], axis=-1)
+        last = self.mlp(joined)
+        return SynthParameters(
+            amplitude=ddsp.core.exp_sigmoid(self.amplitude_head(last)),
+            distribution=_shares(self.distribution_head(last)),
+            noise=ddsp.core.exp_sigmoid(self.noise_head(last)),
+        ), state
+
+    def _memory(self, features: tf.Tensor, state: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """The GRU, one step every few frames, in straight lines between its steps."""
+        every, n_frames = self.size.gru_every, features.shape[1]
+        outputs, new_state = self.gru(features[:, ::every], initial_state=state)
+        before = tf.concat([state[:, None], outputs[:, :-1]], axis=1)
+        rise = (tf.range(every, dtype=tf.float32) + 1.0)[None, None, :, None] / every
+        steps = before[:, :, None] * (1.0 - rise) + outputs[:, :, None] * rise
+        flat = tf.reshape(steps, [tf.shape(features)[0], -1, self.size.gru_units])
+        return flat[:, :n_frames], new_state
+
+
+def _shares(logits: tf.Tensor) -> tf.Tensor:
+    """Positive shares that sum to 1 over partials; +1 of a logit is +20 dB, as in exp-sigmoid."""
+    return tf.nn.softmax(logits * float(np.log(10.0)), axis=-1)

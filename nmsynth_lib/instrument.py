@@ -1,0 +1,265 @@
+"""An instrument: schema, network and weights under one name, ready to play.
+
+Road: Performance -> [controls -> decoder -> synthesis] -> audio, with one call.
+`render` and `stream` run the same blocks: rendering is streaming with large ones.
+Explained in notebook 00, "One note, two ways".
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from nmsynth_lib.checkpoints import SPEC_FILE, WEIGHTS_FILE, check_sums, write_instrument
+from nmsynth_lib.controls import control_curves, inharmonicity, n_frames_for
+from nmsynth_lib.errors import ControlRangeError, InstrumentNotFoundError, WeightsError
+from nmsynth_lib.performance import Performance
+from nmsynth_lib.schema import InstrumentSpec
+
+SHIPPED = Path(__file__).resolve().parent.parent / "assets" / "instruments"
+RENDER_FRAMES = 500  # frames a block when rendering at once: 2 s at 16 kHz and a hop of 64
+STEMS = ("harmonic", "noise", "reverb")
+
+
+class Instrument:
+    """A trained instrument. Calls share no state, so threads may use one instrument at once.
+
+    Attributes:
+      spec: Everything that `instrument.yaml` declares.
+      model: The Keras model (`GuitarModel`) with its weights.
+    """
+
+    def __init__(self, spec: InstrumentSpec, model):
+        self.spec = spec
+        self.model = model
+
+    @staticmethod
+    def names() -> list[str]:
+        """Names of the shipped instruments."""
+        return sorted(path.parent.name for path in SHIPPED.glob(f"*/{SPEC_FILE}"))
+
+    @classmethod
+    def load(cls, name: str | Path) -> Instrument:
+        """Loads an instrument by name (shipped) or by folder (trained by you).
+
+        Raises:
+          InstrumentNotFoundError: neither a shipped name nor an instrument folder.
+          SchemaError: instrument.yaml cannot be used.
+          WeightsError: weights missing, damaged, or of another architecture.
+        """
+        folder = find_instrument(name)
+        check_sums(folder)
+        spec = InstrumentSpec.read(folder / SPEC_FILE)
+        weights = folder / WEIGHTS_FILE
+        if not weights.is_file():
+            raise WeightsError(f"{weights}: missing; copy the whole instrument folder again.")
+        from nmsynth_lib.model import GuitarModel
+
+        model = GuitarModel(spec)
+        try:
+            model.load_weights(weights)
+        except Exception as error:  # h5py and Keras raise what they like on a damaged file
+            reason = " ".join(str(error).split())[:160]
+            raise WeightsError(f"{weights}: cannot be read ({reason}); copy it again.") from None
+        return cls(spec, model)
+
+    def save(self, folder: str | Path) -> None:
+        """Writes the instrument to a folder: schema, weights, checksums.
+
+        Raises:
+          OutputError: not permitted or disk full; what was there stays.
+        """
+        values = [weight.numpy() for weight in self.model.weights]
+        write_instrument(folder, self.spec, values, sums=True)
+
+    @property
+    def sample_rate(self) -> int:
+        """Hz."""
+        return self.spec.rates.sample_rate
+
+    def render(
+        self,
+        music: str | Path | Performance,
+        cc: dict[int, int] | None = None,
+        transpose: int = 0,
+        seed: int = 0,
+        tail: float = 1.0,
+        overlaps: str = "error",
+    ) -> np.ndarray:
+        """Plays a MIDI file or a performance.
+
+        Args:
+          music: Path of a MIDI file, or a `Performance`.
+          cc: Controllers to hold at a value over the whole piece, e.g. {55: 127}.
+          transpose: Semitones.
+          seed: Of the noise; the same seed gives the same samples.
+          tail: Seconds after the last note-off, for it to ring out.
+          overlaps: "error", or "last": a new note cuts the old one.
+
+        Returns:
+          Audio, float32, [n_samples], within -1…1.
+
+        Raises:
+          ControlRangeError: a CC that this instrument does not know, or a value outside 0…127.
+        """
+        performance = self.performance(music, cc, transpose, overlaps)
+        audio = np.empty(self._n_samples(performance, tail), np.float32)
+        first = 0
+        for made in self._mixed(performance, RENDER_FRAMES, seed, tail):
+            audio[first : first + len(made)] = made
+            first += len(made)
+        return audio
+
+    def render_stems(
+        self,
+        music: str | Path | Performance,
+        cc: dict[int, int] | None = None,
+        transpose: int = 0,
+        seed: int = 0,
+        tail: float = 1.0,
+        overlaps: str = "error",
+    ) -> dict[str, np.ndarray]:
+        """The same as `render`, apart: `harmonic`, `noise` and `reverb`, which sum to it."""
+        performance = self.performance(music, cc, transpose, overlaps)
+        n_samples = self._n_samples(performance, tail)
+        blocks = list(self._blocks(performance, RENDER_FRAMES, seed, tail))
+        whole = np.concatenate(blocks, axis=1)[:, :n_samples]
+        return dict(zip(STEMS, whole, strict=True))
+
+    def stream(
+        self,
+        music: str | Path | Performance,
+        cc: dict[int, int] | None = None,
+        transpose: int = 0,
+        seed: int = 0,
+        tail: float = 1.0,
+        overlaps: str = "error",
+        block: int = 1024,
+    ) -> Iterator[np.ndarray]:
+        """The same sound in blocks, made as they are asked for; arguments as for `render`.
+
+        `block` is in samples, at least 1; the last block may be shorter.
+
+        Yields:
+          float32, [block]; together they are what `render` gives.
+        """
+        if block < 1:
+            raise ControlRangeError(f"block: {block} samples; give at least 1.")
+        performance = self.performance(music, cc, transpose, overlaps)
+        n_frames = min(block // self.spec.rates.hop, RENDER_FRAMES)
+        waiting = np.zeros(0, np.float32)
+        for made in self._mixed(performance, n_frames, seed, tail):
+            waiting = np.concatenate([waiting, made])
+            whole = len(waiting) // block * block
+            yield from waiting[:whole].reshape(-1, block)
+            waiting = waiting[whole:]
+        if len(waiting):
+            yield waiting
+
+    def performance(
+        self,
+        music: str | Path | Performance,
+        cc: dict[int, int] | None = None,
+        transpose: int = 0,
+        overlaps: str = "error",
+    ) -> Performance:
+        """Reads and adapts what is to be played; arguments as for `render`."""
+        performance = (
+            music
+            if isinstance(music, Performance)
+            else Performance.from_midi(music, overlaps=overlaps)
+        )
+        known = {control.cc for control in self.spec.style_channels()}
+        for number, value in (cc or {}).items():
+            if number not in known:
+                names = ", ".join(f"CC{number}" for number in sorted(known)) or "no CC"
+                raise ControlRangeError(
+                    f"CC{number}: {self.spec.name} has no such control; it knows {names}."
+                )
+            performance = performance.with_cc(number, value)
+        return performance.transposed(transpose) if transpose else performance
+
+    def parameters(self, performance: Performance, tail: float = 1.0) -> dict[str, np.ndarray]:
+        """What the decoder says while it plays, for looking at.
+
+        Returns:
+          `amplitude` [n_frames], `distribution` [n_frames, n_harmonics], `noise` [n_frames, bands],
+          and `f0_hz` [n_frames].
+        """
+        n_frames = n_frames_for(self._n_samples(performance, tail), self.spec.rates)
+        every = self.spec.architecture.gru_every
+        n_frames = math.ceil(n_frames / every) * every
+        curves = control_curves(performance, self.spec, n_frames)
+        said, _ = self.model.decoder(curves.values[None])
+        return {
+            "amplitude": said.amplitude[0, :, 0].numpy(),
+            "distribution": said.distribution[0].numpy(),
+            "noise": said.noise[0].numpy(),
+            "f0_hz": curves.f0_hz,
+        }
+
+    def _n_samples(self, performance: Performance, tail: float) -> int:
+        if not 0.0 <= tail < np.inf:
+            raise ControlRangeError(f"tail: {tail} s; give 0 or more.")
+        return max(1, round((performance.duration + tail) * self.sample_rate))
+
+    def _mixed(
+        self, performance: Performance, n_frames: int, seed: int, tail: float
+    ) -> Iterator[np.ndarray]:
+        """The sum of the stems, block by block, as long as the piece and its tail."""
+        left = self._n_samples(performance, tail)
+        for stems in self._blocks(performance, n_frames, seed, tail):
+            yield np.clip(stems.sum(axis=0), -1.0, 1.0)[:left]
+            left -= stems.shape[1]
+
+    def _blocks(
+        self, performance: Performance, n_frames: int, seed: int, tail: float
+    ) -> Iterator[np.ndarray]:
+        """Stems [3, n_samples], about `n_frames` frames at a time, until all is played.
+
+        The GRU moves every few frames, so a block is a whole number of its steps.
+        """
+        every = self.spec.architecture.gru_every
+        n_frames = max(1, n_frames // every) * every
+        rates, rng = self.spec.rates, np.random.default_rng(seed)
+        total = n_frames_for(self._n_samples(performance, tail), rates)
+        state = self.model.start()
+        for first in range(0, total, n_frames):
+            curves = control_curves(performance, self.spec, n_frames, first)
+            white = rng.random(n_frames * rates.hop, dtype=np.float32) * 2.0 - 1.0
+            inputs = {
+                "controls": curves.values[None],
+                "f0_hz": curves.f0_hz[None],
+                "stiffness": inharmonicity(curves.f0_hz, self.spec)[None],
+                "white": white[None],
+            }
+            sound, _, state = self.model.block(inputs, state)
+            yield np.concatenate([stem.numpy() for stem in sound])
+
+
+def find_instrument(name: str | Path) -> Path:
+    """Folder of an instrument.
+
+    Args:
+      name: Folder with an instrument.yaml, or the name of a shipped instrument.
+
+    Raises:
+      InstrumentNotFoundError: neither; the message lists what is shipped.
+    """
+    for folder in (Path(name), SHIPPED / str(name)):
+        if (folder / SPEC_FILE).is_file():
+            return folder
+    shipped = ", ".join(Instrument.names()) or "none"
+    raise InstrumentNotFoundError(
+        f"{name}: no instrument of that name (shipped: {shipped}) and no folder with {SPEC_FILE}."
+    )
+
+
+@functools.lru_cache(maxsize=4)
+def shared_instrument(name: str) -> Instrument:
+    """A shipped instrument, loaded once and kept: for widgets and notebooks."""
+    return Instrument.load(name)
