@@ -1,0 +1,213 @@
+"""Ears: sound in and out of files, and into the notebook.
+
+Road: performance -> controls -> decoder -> synthesis -> instrument -> [audio]: a leaf beside it.
+Sound is float32, mono, full scale 1.0, everywhere in this project; nothing here ever normalises,
+because how loud a palm mute is beside an open string is part of what is taught.
+Explained in notebook 00, "One note, two ways".
+"""
+
+from __future__ import annotations
+
+import errno
+import html
+import os
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from nmsynth_lib.errors import AudioFileError, OutputError
+
+SAMPLE_RATE = 16000
+"""Hz: what `listen` takes a sound to be sampled at when it is not told."""
+
+_FORMATS = {".wav": "WAV", ".flac": "FLAC"}
+
+
+def read_audio(path: str | Path, sample_rate: int | None = None) -> tuple[np.ndarray, int]:
+    """Sound of an audio file, mixed down to one channel.
+
+    Args:
+      path: WAV, FLAC, OGG or MP3; any rate, any number of channels.
+      sample_rate: Hz to resample to; None keeps the file's own rate.
+
+    Returns:
+      Audio, float32, shape [n_samples], full scale 1.0, and its sample rate in Hz.
+
+    Raises:
+      AudioFileError: no such file, not audio, no samples, or samples that are not numbers.
+
+    Explained in notebook 00, "One note, two ways".
+    """
+    import soundfile
+
+    path = Path(path)
+    if not path.is_file():
+        raise AudioFileError(f"{path}: no such audio file. Check the name and the folder.")
+    try:
+        channels, file_rate = soundfile.read(path, dtype="float32", always_2d=True)
+    except (soundfile.LibsndfileError, RuntimeError, OSError) as error:
+        raise AudioFileError(
+            f"{path}: cannot be read as audio ({_reason(error)}). Give WAV, FLAC, OGG or MP3."
+        ) from error
+    if len(channels) == 0:
+        raise AudioFileError(f"{path}: holds no samples. Record or export it again.")
+    audio = channels.mean(axis=1, dtype=np.float32)
+    if not np.isfinite(audio).all():
+        raise AudioFileError(f"{path}: holds samples that are not numbers. Export it again.")
+    if sample_rate is not None and sample_rate != file_rate:
+        audio, file_rate = resampled(audio, file_rate, sample_rate), sample_rate
+    return audio, int(file_rate)
+
+
+def resampled(audio: np.ndarray, from_rate: int, to_rate: int) -> np.ndarray:
+    """The same sound at another sample rate, band-limited (soxr, high quality).
+
+    Args:
+      audio: Shape [n_samples].
+      from_rate: Sample rate of `audio`, Hz.
+      to_rate: Sample rate to give back, Hz.
+
+    Returns:
+      float32, shape [about n_samples * to_rate / from_rate].
+    """
+    import soxr
+
+    return soxr.resample(np.asarray(audio, np.float32), from_rate, to_rate).astype(np.float32)
+
+
+def write_audio(
+    path: str | Path, audio: np.ndarray, sample_rate: int = SAMPLE_RATE, bits: int = 16
+) -> None:
+    """Writes a sound to a WAV or FLAC file that appears only when it is whole.
+
+    Args:
+      path: Ends in .wav or .flac; its folder must exist.
+      audio: Shape [n_samples] or [n_samples, n_channels], within -1...1.
+      sample_rate: Hz.
+      bits: 16 or 24 bits a sample.
+
+    Raises:
+      OutputError: another suffix, no such folder, not permitted, disk full, or a sound that is
+        louder than full scale or not a number. Nothing is left behind and an older file stays.
+
+    Explained in notebook 00, "One note, two ways".
+    """
+    import soundfile
+
+    path = Path(path)
+    file_format = _FORMATS.get(path.suffix.lower())
+    if file_format is None:
+        raise OutputError(f"{path}: sound is written as .wav or .flac, not '{path.suffix}'.")
+    if not path.parent.is_dir():
+        raise OutputError(f"{path}: there is no folder {path.parent}. Create it first.")
+    audio = np.asarray(audio, dtype=np.float32)
+    if not np.isfinite(audio).all():
+        raise OutputError(f"{path}: not written, the sound holds samples that are not numbers.")
+    peak = float(np.abs(audio).max(initial=0.0))
+    if peak > 1.0 + 1e-6:
+        raise OutputError(
+            f"{path}: not written, the sound peaks at {peak:.2f} of full scale and would clip. "
+            f"Multiply it by {0.99 / peak:.2f}."
+        )
+    part = None
+    try:
+        handle, part = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+        os.close(handle)
+        soundfile.write(part, audio, sample_rate, format=file_format, subtype=f"PCM_{bits}")
+        with open(part, "rb") as written:
+            os.fsync(written.fileno())
+        os.chmod(part, 0o666 & ~_umask())
+        os.replace(part, path)
+        part = None
+    except (OSError, RuntimeError) as error:  # soundfile's own error is a RuntimeError
+        raise OutputError(f"{path}: not written: {_write_failure(error, path.parent)}") from error
+    finally:
+        if part is not None and os.path.exists(part):
+            os.unlink(part)
+
+
+def listen(
+    *sounds: np.ndarray, labels: Sequence[str] | None = None, sample_rate: int = SAMPLE_RATE
+) -> None:
+    """Shows a row of players in the notebook, one a sound, each as loud as it is.
+
+    Args:
+      *sounds: Each of shape [n_samples], within -1...1.
+      labels: One a sound: what stands above the player, and what a screen reader says.
+      sample_rate: Hz.
+
+    Raises:
+      AudioFileError: a sound is empty, is louder than full scale, or has no label.
+
+    Explained in notebook 00, "One note, two ways".
+    """
+    from IPython.display import HTML, display
+
+    names = list(labels) if labels is not None else _numbered(len(sounds))
+    if len(names) != len(sounds):
+        raise AudioFileError(f"listen: {len(sounds)} sounds but {len(names)} labels; give as many.")
+    players = "".join(
+        player_html(sound, name, sample_rate) for sound, name in zip(sounds, names, strict=True)
+    )
+    display(HTML(f'<div style="display:flex;flex-wrap:wrap;gap:0.5em 1.5em">{players}</div>'))
+
+
+def player_html(sound: np.ndarray, label: str, sample_rate: int = SAMPLE_RATE) -> str:
+    """HTML of one captioned player with the sound inside it, at its true level.
+
+    Args:
+      sound: Shape [n_samples], within -1...1.
+      label: Caption and accessible name.
+      sample_rate: Hz.
+
+    Returns:
+      A `<figure>` element that needs no other file.
+
+    Raises:
+      AudioFileError: the sound is empty, louder than full scale, or not a number.
+    """
+    from IPython.display import Audio
+
+    sound = np.asarray(sound, dtype=np.float32)
+    if sound.ndim != 1 or sound.size == 0:
+        raise AudioFileError(f"listen: '{label}' has shape {sound.shape}; give one row of samples.")
+    peak = float(np.abs(sound).max())
+    if not peak <= 1.0 + 1e-6:  # also true for NaN
+        raise AudioFileError(
+            f"listen: '{label}' peaks at {peak:.2f} of full scale and would clip; scale it down."
+        )
+    source = Audio(np.clip(sound, -1, 1), rate=sample_rate, normalize=False).src_attr()
+    name = html.escape(label, quote=True)
+    return (
+        f'<figure style="margin:0.2em 0"><figcaption>{name}</figcaption>'
+        f'<audio controls preload="auto" aria-label="{name}" src="{source}"></audio></figure>'
+    )
+
+
+def _numbered(count: int) -> list[str]:
+    return ["sound"] if count == 1 else [f"sound {i}" for i in range(1, count + 1)]
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _reason(error: Exception) -> str:
+    text = getattr(error, "error_string", None) or getattr(error, "strerror", None) or str(error)
+    return " ".join(str(text).split()).rstrip(".")
+
+
+def _write_failure(error: Exception, folder: Path) -> str:
+    # libsndfile reports a full disk only as a short write, so the disk itself is asked.
+    import shutil
+
+    if isinstance(error, PermissionError):
+        return f"no permission to write in {folder}. Choose another folder."
+    full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+    if full or shutil.disk_usage(folder).free < 1 << 20:
+        return "the disk is full. Free some space or choose another folder."
+    return f"{_reason(error)}."

@@ -1,0 +1,122 @@
+"""Batches: prepared takes become the examples that training draws.
+
+Road: recordings -> [batches] -> training.
+Example i depends on (seed, i) alone, so a resumed run draws on exactly where the killed one stopped.
+Explained in notebook 02, "What one step sees".
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow as tf
+
+from nmsynth_lib.controls import scaled
+from nmsynth_lib.recordings import Examples, cut_starts
+from nmsynth_lib.schema import InstrumentSpec
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to train; all of it goes into the instrument's provenance."""
+
+    batch: int = 8
+    example_seconds: float = 2.0
+    steps_per_epoch: int = 100
+    learning_rate: float = 2e-3
+    final_learning_rate: float = 1e-5
+    warmup_steps: int = 100
+    flat_until: float = 0.35
+    clip_norm: float = 5.0
+    unknown_share: float = 0.3
+    seed: int = 0
+
+
+class Cuts:
+    """Draws training examples, and lists validation examples, from prepared arrays.
+
+    Args:
+      examples: Arrays and spans.
+      spec: Rates and controls.
+      recipe: Batch size, length, seed.
+
+    Attributes:
+      n_frames: Frames of an example: the recipe's length, or what the shortest side allows.
+      digest: SHA-256 of sound and curves, so that a run is resumed on its own data only.
+    """
+
+    def __init__(self, examples: Examples, spec: InstrumentSpec, recipe: Recipe):
+        self.spec, self.recipe = spec, recipe
+        self.hop = spec.rates.hop
+        self.digest = hashlib.sha256(
+            examples.audio.tobytes() + examples.controls.tobytes()
+        ).hexdigest()
+        every = spec.architecture.gru_every
+        n_frames = round(recipe.example_seconds * spec.rates.frame_rate)
+        longest = max(end - first for first, end in examples.training)
+        held = max(end - first for first, end in examples.validation)
+        self.n_frames = min(n_frames, longest, held) // every * every
+        with tf.device("CPU"):
+            self.audio = tf.constant(examples.audio)
+            self.curves = tf.constant(
+                np.concatenate(
+                    [examples.controls, examples.f0_hz[:, None], examples.stiffness[:, None]],
+                    axis=1,
+                )
+            )
+            self.starts = tf.constant(cut_starts(examples.training, self.n_frames))
+        self.held_out = cut_starts(examples.validation, self.n_frames, step=self.n_frames)
+        self.unknown = [
+            (column, float(scaled(control, np.array(control.unknown))))
+            for column, control in enumerate(spec.controls)
+            if control.unknown is not None
+        ]
+
+    def _cut(self, start: tf.Tensor, seed: tf.Tensor, hide: tf.Tensor):
+        """One example and its target; `hide`: play it as fingers would, with the future unknown."""
+        n_samples = self.n_frames * self.hop
+        curves = tf.ensure_shape(
+            self.curves[start : start + self.n_frames], [self.n_frames, self.curves.shape[1]]
+        )
+        controls = tf.unstack(curves[:, :-2], axis=-1)
+        for column, value in self.unknown:
+            live = tf.where(controls[column] > 0.0, value, controls[column])
+            controls[column] = tf.where(hide, live, controls[column])
+        white = tf.random.stateless_uniform([n_samples], seed, -1.0, 1.0)
+        target = tf.ensure_shape(
+            self.audio[start * self.hop : (start + self.n_frames) * self.hop], [n_samples]
+        )
+        return {
+            "controls": tf.stack(controls, axis=-1),
+            "f0_hz": curves[:, -2],
+            "stiffness": curves[:, -1],
+            "white": white,
+        }, target
+
+    def _draw(self, index: tf.Tensor):
+        """Training example number `index`."""
+        seed = tf.stack([tf.cast(self.recipe.seed, tf.int64), index])
+        pick = tf.random.stateless_uniform(
+            [], seed, maxval=tf.size(self.starts, out_type=tf.int64), dtype=tf.int64
+        )
+        hide = tf.random.stateless_uniform([], seed + 1) < self.recipe.unknown_share
+        return self._cut(self.starts[pick], seed, hide)
+
+    def training(self, first_step: int) -> tf.data.Dataset:
+        """Endless batches, from example number `first_step * batch` on."""
+        count = tf.data.Dataset.counter(first_step * self.recipe.batch)
+        drawn = count.map(self._draw, num_parallel_calls=1)
+        return drawn.batch(self.recipe.batch, drop_remainder=True).prefetch(2)
+
+    def validation(self) -> tf.data.Dataset:
+        """The held-out blocks in order, always with the same noise."""
+        n_batch = min(self.recipe.batch, len(self.held_out))
+        rows = np.resize(self.held_out, -(-len(self.held_out) // n_batch) * n_batch)
+
+        def fixed(start):
+            return self._cut(start, tf.stack([start, np.int64(7)]), tf.constant(False))
+
+        data = tf.data.Dataset.from_tensor_slices(rows).map(fixed)
+        return data.batch(n_batch, drop_remainder=True).cache()

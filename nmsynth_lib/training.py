@@ -1,0 +1,297 @@
+"""Training: takes in, an instrument out.
+
+Road: recordings -> [training] -> instrument.
+Keras `compile` and `fit` do the work; what is added is what a person at the machine needs: a budget
+in minutes, the time left, a state on disk that survives a power cut, and a word of warning when
+the network collapses. A resumed run goes on exactly where it was: same weights, same optimiser, and
+the examples that would have come next.
+Explained in notebook 02, "From recording to instrument".
+"""
+
+from __future__ import annotations
+
+import datetime
+import math
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+import keras
+import tensorflow as tf
+from tqdm.auto import tqdm
+
+from nmsynth_lib.alarms import collapse_warning, noise_share
+from nmsynth_lib.batches import Cuts, Recipe
+from nmsynth_lib.checkpoints import (
+    TrainingState,
+    read_checkpoint,
+    write_checkpoint,
+    write_instrument,
+)
+from nmsynth_lib.errors import TrainingStateError
+from nmsynth_lib.losses import SpectrogramLoss
+from nmsynth_lib.model import GuitarModel
+from nmsynth_lib.recordings import load_recording, prepare_examples
+from nmsynth_lib.schema import InstrumentSpec
+from nmsynth_lib.tuning import measured_stiffness
+
+
+def learning_rate_at(progress: float, step: int, recipe: Recipe) -> float:
+    """Warm-up, a plateau, then half a cosine down to the final rate.
+
+    Args:
+      progress: Share of the budget (steps or minutes) that is used up, 0…1.
+      step: Steps done so far.
+      recipe: Names the rates.
+    """
+    warm = min(1.0, (step + 1) / recipe.warmup_steps)
+    late = min(1.0, max(0.0, (progress - recipe.flat_until) / (1.0 - recipe.flat_until)))
+    fall = 0.5 * (1.0 + math.cos(math.pi * late))
+    span = recipe.learning_rate - recipe.final_learning_rate
+    return warm * (recipe.final_learning_rate + span * fall)
+
+
+class _Conductor(keras.callbacks.Callback):
+    """Tells the run when a batch begins and ends, and when an epoch is over."""
+
+    def __init__(self, run: Run):
+        super().__init__()
+        self.run = run
+
+    def on_train_batch_begin(self, batch, logs=None):  # noqa: D102
+        self.run.set_learning_rate()
+
+    def on_train_batch_end(self, batch, logs=None):  # noqa: D102
+        self.run.count_step(logs["loss"])
+        self.model.stop_training = self.run.progress() >= 1.0
+
+    def on_epoch_end(self, epoch, logs=None):  # noqa: D102
+        self.run.end_epoch(logs["loss"], logs["val_loss"])
+
+
+class Run:
+    """One training run: budget, learning rate, progress, best weights, state on disk, alarm.
+
+    Args:
+      out: Instrument folder to fill.
+      spec: The instrument to train.
+      recipe: How.
+      cuts: Draws the examples.
+      minutes: Wall-clock budget, or None.
+      steps: Budget in steps, or None; at least one of the two.
+      quiet: No progress bar, no words.
+    """
+
+    def __init__(
+        self,
+        out: Path,
+        spec: InstrumentSpec,
+        recipe: Recipe,
+        cuts: Cuts,
+        minutes: float | None,
+        steps: int | None,
+        quiet: bool = False,
+    ):
+        self.out, self.spec, self.recipe, self.cuts = out, spec, recipe, cuts
+        self.minutes, self.steps = minutes, steps
+        self.model = GuitarModel(spec, recipe.seed)
+        self.optimizer = keras.optimizers.Adam(
+            recipe.learning_rate, global_clipnorm=recipe.clip_norm
+        )
+        loss = SpectrogramLoss(spec.rates.sample_rate)
+        self.model.compile(optimizer=self.optimizer, loss=loss, jit_compile=False)
+        self.optimizer.build(self.model.trainable_variables)
+        self.state = TrainingState()
+        self.held_out = cuts.validation()
+        self.alarm_batch, target = next(iter(self.held_out))
+        self.target_db = 10.0 * math.log10(float(tf.reduce_mean(target**2)) + 1e-20)
+        self.began = time.monotonic()
+        self.bar = None if quiet else tqdm(total=100, bar_format=_BAR)
+
+    def seconds(self) -> float:
+        """Seconds trained, former sessions included."""
+        return self.state.seconds + time.monotonic() - self.began
+
+    def progress(self) -> float:
+        """Share of the budget that is used up; 1 or more: done."""
+        shares = [self.state.step / self.steps] if self.steps else []
+        shares += [self.seconds() / (60.0 * self.minutes)] if self.minutes else []
+        return max(shares)
+
+    def fit(self) -> None:
+        """Trains until the budget is used up."""
+        self.model.fit(
+            self.cuts.training(self.state.step),
+            initial_epoch=self.state.step // self.recipe.steps_per_epoch,
+            epochs=10**9,
+            steps_per_epoch=self.recipe.steps_per_epoch,
+            validation_data=self.held_out,
+            shuffle=False,
+            callbacks=[_Conductor(self)],
+            verbose=0,
+        )
+
+    def set_learning_rate(self) -> None:
+        """Sets the rate for the coming step."""
+        rate = learning_rate_at(self.progress(), self.state.step, self.recipe)
+        self.optimizer.learning_rate = rate
+
+    def count_step(self, loss: float) -> None:
+        """Counts a step and moves the progress bar."""
+        self.state.step += 1
+        if self.bar is not None:
+            share = min(1.0, self.progress())
+            left = self.seconds() * (1.0 - share) / max(share, 1e-6)
+            self.bar.n = round(100 * share, 1)
+            self.bar.set_postfix_str(
+                f"step {self.state.step}, loss {loss:.3f}, best held-out {self.state.best:.3f}, "
+                f"{datetime.timedelta(seconds=round(left))} left"
+            )
+
+    def end_epoch(self, loss: float, held_out_loss: float) -> None:
+        """Notes the epoch's figures, keeps the best weights, writes the state, warns.
+
+        Raises:
+          TrainingStateError: the loss is no longer a number.
+        """
+        state = self.state
+        if not math.isfinite(loss):
+            raise TrainingStateError(
+                f"{self.out}: the loss is no longer a number at step {state.step}; the best weights "
+                "are kept. Train again with a lower learning rate."
+            )
+        share, level = noise_share(self.model, self.alarm_batch)
+        state.history.append(
+            {
+                "step": state.step,
+                "seconds": round(self.seconds(), 1),
+                "learning_rate": float(self.optimizer.learning_rate),
+                "loss": float(loss),
+                "held_out_loss": float(held_out_loss),
+                "noise_share": round(share, 4),
+                "level_db": round(level, 2),
+            }
+        )
+        warning = collapse_warning(share, level, self.target_db)
+        if warning and len(state.history) >= 3:
+            self.say(f"Warning at step {state.step}: {warning}")
+        if held_out_loss < state.best:
+            state.best = float(held_out_loss)
+            state.best_weights = [value.numpy() for value in self.model.weights]
+            write_instrument(self.out, self.spec, state.best_weights)
+        state.seconds, self.began = self.seconds(), time.monotonic()
+        write_checkpoint(self.out, state, self.model, self.optimizer, self.recipe, self.cuts.digest)
+
+    def say(self, text: str) -> None:
+        """Prints a line without tearing the progress bar."""
+        if self.bar is not None:
+            self.bar.write(text)
+
+
+_BAR = "{percentage:5.1f}% |{bar}| {elapsed} {postfix}"
+
+
+def train(
+    recording: str | Path,
+    out: str | Path,
+    *,
+    minutes: float | None = None,
+    steps: int | None = None,
+    seed: int = 0,
+    resume: bool = False,
+    spec: InstrumentSpec | None = None,
+    recipe: Recipe | None = None,
+    quiet: bool = False,
+) -> list[dict[str, float]]:
+    """Trains an instrument on a folder of takes.
+
+    Args:
+      recording: Folder of takes (sound + MIDI).
+      out: Instrument folder to make; the best weights so far are there at any moment.
+      minutes: Wall-clock budget, former sessions of a resumed run included.
+      steps: Budget in steps instead, or besides.
+      seed: For weights, split, examples and noise.
+      resume: Go on with the run that is in `out`.
+      spec: Controls and sizes; default: the guitar's, with stiffness and tuning measured.
+      recipe: How to train.
+      quiet: No progress bar.
+
+    Returns:
+      One row an epoch: step, seconds, losses, noise share, level.
+
+    Raises:
+      TrainingStateError: nothing to resume, or `out` holds a run and `resume` was not asked for.
+      RecordingError: the folder cannot be trained on.
+    """
+    out = Path(out)
+    if minutes is None and steps is None:
+        minutes = 20.0
+    recipe = recipe or Recipe(seed=seed)
+    saved = read_checkpoint(out) if resume else None
+    if not resume and (out / "instrument.yaml").exists():
+        raise TrainingStateError(
+            f"{out}: holds an instrument already; go on with --resume, or choose another folder."
+        )
+    if saved is not None:
+        spec, recipe = InstrumentSpec.read(out / "instrument.yaml"), Recipe(**saved.recipe)
+    takes = load_recording(recording, (spec or InstrumentSpec()).rates.sample_rate)
+    if spec is None:
+        spec = measured_spec(out.name, takes)
+    cuts = Cuts(prepare_examples(takes, spec, recipe.seed), spec, recipe)
+    run = Run(out, spec, recipe, cuts, minutes, steps, quiet)
+    if saved is not None:
+        if saved.data != cuts.digest:
+            raise TrainingStateError(
+                f"{recording}: not the recording that {out} was trained on; resume with that one, or "
+                "train into another folder."
+            )
+        saved.restore(run.model, run.optimizer)
+        run.state = saved.state
+    try:
+        if run.progress() < 1.0:
+            run.fit()
+    except KeyboardInterrupt:
+        run.say(f"Stopped at step {run.state.step}; the best weights are kept, resuming goes on.")
+    finally:
+        if run.bar is not None:
+            run.bar.close()
+    _finish(run, recording, takes)
+    return run.state.history
+
+
+def measured_spec(name: str, takes) -> InstrumentSpec:
+    """The guitar's schema with this recording's stiffness, tuning and range."""
+    stiffness, tuning = measured_stiffness(takes)
+    pitches = [note.pitch for take in takes for note in take.performance.notes]
+    base = InstrumentSpec()
+    return base.model_copy(
+        update={
+            "name": name,
+            "pitch_range": (min(pitches), max(pitches)),
+            "data_licence": takes[0].meta.licence,
+            "architecture": base.architecture.model_copy(
+                update={"inharmonicity": stiffness, "tuning_cents": tuning}
+            ),
+        }
+    )
+
+
+def _finish(run: Run, recording, takes) -> None:
+    """Writes the instrument once more with its provenance, if it ever beat nothing at all."""
+    if run.state.best_weights is None:
+        return
+    provenance = {
+        "recording": Path(recording).name,
+        "source": takes[0].meta.source,
+        "minutes_of_audio": round(sum(len(t.audio) / t.sample_rate for t in takes) / 60, 2),
+        "training_minutes": round(run.seconds() / 60, 1),
+        "steps": run.state.step,
+        "recipe": asdict(run.recipe),
+    }
+    spec = run.spec.model_copy(
+        update={
+            "provenance": provenance,
+            "figures": {"held_out_loss": round(float(run.state.best), 4)},
+        }
+    )
+    write_instrument(run.out, spec, run.state.best_weights, sums=True)
