@@ -1,0 +1,155 @@
+"""Guitars: known instruments that play any performance, to learn from and to compare with.
+
+Road: Performance -> [guitars] -> audio of a known instrument -> recordings -> training.
+`string` is computed and obeys a written law; `sampled` plays recordings of a real electric guitar.
+Explained in notebook 01, "Two guitars".
+"""
+
+import shutil
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from nmsynth_lib.errors import NmsynthError, OutputError
+from nmsynth_lib.performance import Performance
+
+GUITARS = ("string", "sampled")
+
+_SOURCES = {
+    "string": "computed by nmsynth's waveguide string; its law is in guitars/string.py",
+    "sampled": (
+        "FluidR3 GM sound font by Frank Wen: Clean Electric Guitar (program 27) and Muted Electric "
+        "Guitar (program 28), rendered dry with fluidsynth"
+    ),
+}
+_LICENCES = {"string": "CC0-1.0", "sampled": "MIT (FluidR3, Copyright 2000-2002, 2008 Frank Wen)"}
+
+
+def play(
+    guitar: str,
+    performance: Performance,
+    sample_rate: int = 16000,
+    seed: int = 0,
+    tail: float = 1.0,
+) -> np.ndarray:
+    """The performance, played on one of the guitars.
+
+    Args:
+      guitar: "string" or "sampled".
+      performance: What to play; CC55 is how open the string is, 127, or palm-muted, 0.
+      sample_rate: Of the result, Hz.
+      seed: Of all that is random; the same seed gives the same audio.
+      tail: Seconds after the last note-off.
+
+    Returns:
+      Audio, float32, shape [round((performance.duration + tail) * sample_rate)], |x| <= 1.
+
+    Raises:
+      NmsynthError: there is no such guitar.
+      ToolMissingError: "sampled" without fluidsynth or its sound font.
+
+    Explained in notebook 01, "Two guitars".
+    """
+    _check_guitar(guitar)
+    # Imported where it is played: the string needs numba, which takes half a second.
+    if guitar == "string":
+        from nmsynth_lib.guitars.string import string_audio as audio
+    else:
+        from nmsynth_lib.guitars.sampled import sampled_audio as audio
+    return audio(performance, sample_rate, seed, tail)
+
+
+def make_recording(
+    guitar: str,
+    out_dir: str | Path,
+    minutes: float = 12,
+    seed: int = 1,
+    levels: str = "two",
+    midi: str | Path | None = None,
+) -> Path:
+    """Records a guitar: a folder with one take, ready to train on.
+
+    Writes NAME.flac (16 kHz, 16 bit, mono), NAME.mid and meta.yaml, where NAME is the guitar or the
+    stem of `midi`. Each file appears when all are complete.
+
+    Args:
+      guitar: "string" or "sampled".
+      out_dir: Folder for the take; made if it does not exist.
+      minutes: Length of the built-in score, minutes.
+      seed: Of score and playing.
+      levels: CC55 values of the built-in score, "two" or "continuous".
+      midi: A MIDI file to play instead of the built-in score.
+
+    Returns:
+      The folder.
+
+    Raises:
+      OutputError: the folder or a file in it can not be written.
+      NmsynthError: a bad argument or MIDI file; ToolMissingError as for `play`.
+
+    Explained in notebook 01, "Two guitars".
+    """
+    from nmsynth_lib.score import training_score
+
+    _check_guitar(guitar)
+    if midi is None:
+        performance, name = training_score(minutes, seed, levels), guitar
+        score = f"built-in training score, {minutes:g} minutes, levels {levels}"
+    else:
+        performance, name = Performance.from_midi(midi), Path(midi).stem
+        score = Path(midi).name
+    sample_rate = 16000
+    audio = play(guitar, performance, sample_rate, seed)
+    meta = {
+        "guitar": guitar,
+        "source": _SOURCES[guitar],
+        "licence": _LICENCES[guitar],
+        "score": score,
+        "seed": seed,
+        "sample_rate": sample_rate,
+        "seconds": round(len(audio) / sample_rate, 3),
+        "notes": len(performance.notes),
+        "onset_shift_ms": 0.0,
+    }
+    return _write_take(Path(out_dir), name, audio, sample_rate, performance, meta)
+
+
+def _write_take(
+    folder: Path,
+    name: str,
+    audio: np.ndarray,
+    sample_rate: int,
+    performance: Performance,
+    meta: dict,
+) -> Path:
+    """Writes the three files beside their places, then renames them all."""
+    import soundfile
+    import yaml
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        unfinished = Path(tempfile.mkdtemp(prefix=".take-", dir=folder))
+    except OSError as error:
+        raise OutputError(
+            f"{folder}: {error.strerror or error}; choose a folder that can be written."
+        ) from error
+    try:
+        soundfile.write(unfinished / f"{name}.flac", audio, sample_rate, subtype="PCM_16")
+        performance.write_midi(unfinished / f"{name}.mid")
+        text = yaml.safe_dump(meta, sort_keys=False, allow_unicode=True, width=100)
+        (unfinished / "meta.yaml").write_text(text, encoding="utf-8")
+        for file in sorted(unfinished.iterdir()):
+            file.replace(folder / file.name)
+    except (OSError, soundfile.SoundFileError) as error:
+        raise OutputError(
+            f"{folder}: the take could not be written ({error}); is the disk full?"
+        ) from error
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+    return folder
+
+
+def _check_guitar(guitar: str) -> None:
+    if guitar not in GUITARS:
+        raise NmsynthError(f"There is no guitar {guitar!r}; choose one of {', '.join(GUITARS)}.")
