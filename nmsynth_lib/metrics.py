@@ -1,0 +1,308 @@
+"""Metrics: how far a render is from the recording it should be, a figure for each thing we hear.
+
+Road: instrument -> audio -> [metrics] -> report.
+Two figures compare spectra as a whole (`mss`, `log_mel_db`); most others are medians over the rows
+of two note tables (`note_measures.note_table`), one of the target and one of the render. A key of
+the result is the name of the function that defines it. What has no answer (no rests, so no rest
+level) is NaN.
+Explained in notebook 05, "The report card".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from nmsynth_lib.note_measures import NoteMeasures, level_db, note_table, running_energy
+from nmsynth_lib.onset_measures import SEARCH
+from nmsynth_lib.performance import Performance
+
+LONG_NOTE = 0.3  # seconds; shorter notes have no pitch or decay worth a figure
+MEL_BANDS, MEL_FFT, MEL_HOP, MEL_RANGE_DB = 64, 1024, 128, 80.0
+ONSET_HOP, ONSET_TOLERANCE = 128, 0.050  # samples; seconds
+RING_OUT, BEFORE_ONSET = 0.150, 0.010  # seconds round a rest that do not count as rest
+NO_PITCH_CENTS = 100.0  # what a note without a pitch counts for where the target has one
+
+Table = Sequence[NoteMeasures]
+
+
+def evaluate_render(
+    target: np.ndarray, render: np.ndarray, performance: Performance, sample_rate: int
+) -> dict[str, float]:
+    """Every sound figure of a render.
+
+    Args:
+      target: The recording of the performance, float, shape [n_samples].
+      render: What is judged; cut or padded with silence to the target's length.
+      performance: What both play; second 0 is the first sample of both.
+      sample_rate: Of both, Hz.
+
+    Returns:
+      Figure by key, in the order of the report.
+
+    Raises:
+      ValueError: sound that is not one channel of finite numbers.
+
+    Explained in notebook 05, "The report card".
+    """
+    target, render = _one_channel(target, "target"), _one_channel(render, "render")
+    render = same_length(render, len(target))
+    truth = note_table(target, sample_rate, performance)
+    table = note_table(render, sample_rate, performance)
+    return {
+        "mss": mss(target, render),
+        "log_mel_db": log_mel_db(target, render, sample_rate),
+        "f0_cents_median": f0_cents_median(truth, table),
+        "onset_ms_median": onset_ms_median(table),
+        "onset_f1": onset_f1(render, sample_rate, performance),
+        "attack_ms_median": attack_ms_median(table),
+        "level_db_median": level_db_median(truth, table),
+        "decay_error_median": decay_error_median(truth, table),
+        "release_ms_error": release_ms_error(truth, table),
+        "rest_floor_db": rest_floor_db(render, sample_rate, performance),
+    }
+
+
+def evaluate_instrument(
+    instrument, target_audio: np.ndarray, performance: Performance, takes: Sequence = ()
+) -> dict[str, float]:
+    """Every sound figure of an instrument on a recording, beside its references.
+
+    Args:
+      instrument: Has `.sample_rate` and `.render(performance)`, as `Instrument`.
+      target_audio: Recording of the performance at the instrument's sample rate, [n_samples].
+      performance: What is played; best one the instrument was not trained on.
+      takes: Its training takes; with them the nearest-note sampler is judged as well.
+
+    Returns:
+      The keys of `evaluate_render`, then `silence_mss` and `silence_log_mel_db`, then with takes
+      all keys again as `sampler_...`.
+
+    Explained in notebook 05, "The report card".
+    """
+    from nmsynth_lib.references import nearest_note_sampler, silence
+
+    target, rate = _one_channel(target_audio, "target"), instrument.sample_rate
+    figures = evaluate_render(target, instrument.render(performance), performance, rate)
+    nothing = silence(len(target))
+    figures["silence_mss"] = mss(target, nothing)
+    figures["silence_log_mel_db"] = log_mel_db(target, nothing, rate)
+    if len(takes):
+        sampler = nearest_note_sampler(takes, performance, rate)
+        judged = evaluate_render(target, sampler, performance, rate)
+        figures.update({f"sampler_{key}": value for key, value in judged.items()})
+    return figures
+
+
+def mss(target: np.ndarray, render: np.ndarray) -> float:
+    """Multi-scale spectral distance, as DDSP defines it.
+
+    For FFT sizes 2048, 1024, 512, 256, 128 and 64 with 75 % overlap: mean absolute difference of
+    magnitudes plus that of natural-log magnitudes (floor 1e-5); summed over the sizes.
+
+    Args:
+      target: Shape [n_samples].
+      render: Shape [n_samples].
+
+    Returns:
+      0 for equal sounds; no unit.
+
+    Source: Engel et al., "DDSP: Differentiable Digital Signal Processing", 2020, eq. 4;
+    `ddsp.losses.SpectralLoss` does the work.
+    Explained in notebook 05, "The report card".
+    """
+    from nmsynth_lib.stock_ddsp import ddsp
+
+    loss = ddsp.losses.SpectralLoss(loss_type="L1", mag_weight=1.0, logmag_weight=1.0)
+    pair = [np.asarray(sound, np.float32)[np.newaxis] for sound in (target, render)]
+    return float(loss(*pair))
+
+
+def log_mel_db(target: np.ndarray, render: np.ndarray, sample_rate: int) -> float:
+    """Mean distance of the two pictures that a mel spectrogram draws.
+
+    Mean absolute difference of log power in 64 mel bands (Slaney's, 0 Hz to half the sample rate;
+    Hann windows of 1024 samples, 128 apart); all that is more than 80 dB below the target's loudest
+    cell counts as 80 dB below.
+
+    Args:
+      target: Shape [n_samples].
+      render: Shape [n_samples].
+      sample_rate: Of both, Hz.
+
+    Returns:
+      dB, 0 for equal sounds.
+
+    Explained in notebook 05, "The report card".
+    """
+    import librosa
+
+    powers = [
+        librosa.feature.melspectrogram(
+            y=np.asarray(sound, np.float32),
+            sr=sample_rate,
+            n_fft=MEL_FFT,
+            hop_length=MEL_HOP,
+            n_mels=MEL_BANDS,
+            power=2.0,
+        )
+        for sound in (target, render)
+    ]
+    floor = max(powers[0].max() * 10 ** (-MEL_RANGE_DB / 10), 1e-20)
+    wanted, found = (10 * np.log10(np.maximum(power, floor)) for power in powers)
+    return float(np.abs(wanted - found).mean(dtype=float))
+
+
+def f0_cents_median(truth: Table, table: Table) -> float:
+    """Median absolute cents between F0 and the MIDI pitch (bend included).
+
+    Over notes of at least 0.3 s whose target has a clear pitch, read from 50 ms after the onset to
+    the offset; a note whose render has none counts as 100 cents off.
+
+    Explained in notebook 05, "Is it in tune?".
+    """
+    off = [
+        NO_PITCH_CENTS if np.isnan(row.cents) else abs(row.cents)
+        for wanted, row in zip(truth, table, strict=True)
+        if _is_long(row) and not np.isnan(wanted.cents)
+    ]
+    return _median(off)
+
+
+def onset_ms_median(table: Table) -> float:
+    """Median absolute time from note-on to the sounding onset, ms; a missing onset counts 100 ms.
+
+    Explained in notebook 05, "How fast is a pluck?".
+    """
+    missing = 1000 * SEARCH[1]
+    return _median([missing if np.isnan(r.onset_ms) else abs(r.onset_ms) for r in table])
+
+
+def onset_f1(audio: np.ndarray, sample_rate: int, performance: Performance) -> float:
+    """F-measure of the onsets heard in a sound against the note-ons, within 50 ms.
+
+    Unlike `onset_ms_median` the listener here knows nothing of the performance: notes that were
+    not asked for count against it.
+
+    Args:
+      audio: Shape [n_samples].
+      sample_rate: Hz.
+      performance: What should be heard.
+
+    Returns:
+      0 (no note-on heard) .. 1 (each heard, and nothing else).
+
+    Source: `librosa.onset.onset_detect` (spectral flux, 8 ms hops at 16 kHz) and
+    `mir_eval.onset.f_measure`.
+    Explained in notebook 05, "How fast is a pluck?".
+    """
+    import librosa
+    import mir_eval
+
+    audio = np.asarray(audio, np.float32)
+    heard = librosa.onset.onset_detect(y=audio, sr=sample_rate, hop_length=ONSET_HOP, units="time")
+    if len(heard) == 0:
+        return 0.0
+    wanted = np.array([note.onset for note in performance.notes])
+    return float(mir_eval.onset.f_measure(wanted, np.unique(heard), window=ONSET_TOLERANCE)[0])
+
+
+def attack_ms_median(table: Table) -> float:
+    """Median time from a note's sounding onset to 3 dB below its peak, ms.
+
+    Explained in notebook 05, "How fast is a pluck?".
+    """
+    return _median([row.attack_ms for row in table])
+
+
+def level_db_median(truth: Table, table: Table) -> float:
+    """Median absolute difference of the notes' peak levels, dB.
+
+    Explained in notebook 05, "The report card".
+    """
+    return _median([abs(a.peak_db - b.peak_db) for a, b in zip(truth, table, strict=True)])
+
+
+def decay_error_median(truth: Table, table: Table) -> float:
+    """Median relative error of the notes' decay rates.
+
+    |render - target| / target over notes of at least 0.3 s whose target has a measurable decay (a
+    rate below 1 dB/s counts as 1 in the divisor); a render without a measurable one counts as 1.
+
+    Explained in notebook 05, "How long does it ring?".
+    """
+    errors = [
+        abs(b.decay_db_per_s - a.decay_db_per_s) / max(abs(a.decay_db_per_s), 1.0)
+        for a, b in zip(truth, table, strict=True)
+        if _is_long(a) and not np.isnan(a.decay_db_per_s)
+    ]
+    return _median([1.0 if np.isnan(error) else error for error in errors])
+
+
+def release_ms_error(truth: Table, table: Table) -> float:
+    """Median absolute difference of the time to fall 30 dB after note-off, ms.
+
+    Over notes whose target falls so far before the next note; a render that does not counts with
+    all the time there was (until the next note, at most 600 ms).
+
+    Explained in notebook 05, "How long does it ring?".
+    """
+    errors = [
+        abs((b.release_room_ms if np.isnan(b.release_ms) else b.release_ms) - a.release_ms)
+        for a, b in zip(truth, table, strict=True)
+        if not np.isnan(a.release_ms)
+    ]
+    return _median(errors)
+
+
+def rest_floor_db(audio: np.ndarray, sample_rate: int, performance: Performance) -> float:
+    """Level in the rests, re the loudest moment.
+
+    Median level of 10 ms windows that begin at least 150 ms after a note-off (or before the first
+    note) and end 10 ms before the next note-on, re the loudest 10 ms of all.
+
+    Args:
+      audio: Shape [n_samples].
+      sample_rate: Hz.
+      performance: What is played.
+
+    Returns:
+      dB, below 0; NaN without rests or for digital silence throughout.
+
+    Explained in notebook 05, "The report card".
+    """
+    window = 0.010
+    starts = np.arange(0, len(audio) / sample_rate - window, window)
+    level = level_db(running_energy(audio), sample_rate, starts, window)
+    resting = np.ones(len(starts), bool)
+    for note in performance.notes:
+        resting &= (starts + window < note.onset - BEFORE_ONSET) | (starts > note.offset + RING_OUT)
+    if not resting.any() or not np.any(audio):
+        return np.nan
+    return float(np.median(level[resting]) - level.max())
+
+
+def same_length(audio: np.ndarray, n_samples: int) -> np.ndarray:
+    """A sound cut, or padded with silence, to shape [n_samples]."""
+    return np.pad(audio[:n_samples], (0, max(0, n_samples - len(audio))))
+
+
+def _is_long(row: NoteMeasures) -> bool:
+    return row.offset - row.onset >= LONG_NOTE
+
+
+def _median(values: Sequence[float]) -> float:
+    """Median of what could be measured; NaN if nothing could."""
+    measured = np.asarray(values, float)
+    measured = measured[~np.isnan(measured)]
+    return float(np.median(measured)) if len(measured) else np.nan
+
+
+def _one_channel(audio: np.ndarray, what: str) -> np.ndarray:
+    audio = np.asarray(audio)
+    if audio.ndim != 1 or len(audio) == 0 or not np.isfinite(audio).all():
+        raise ValueError(
+            f"{what}: shape {audio.shape}; give one channel of finite samples, [n_samples]."
+        )
+    return audio
