@@ -42,7 +42,7 @@ def collapse_warning(share: float, level_db: float, target_db: float) -> str | N
     if level_db < target_db - 20.0:
         return (
             f"The output is {target_db - level_db:.0f} dB quieter than the recording: it collapses "
-            "to silence. Check that audio and MIDI are aligned, and that velocity is not constant 0."
+            "to silence. Check that audio and MIDI are aligned and belong together."
         )
     if share > 0.5:
         return (

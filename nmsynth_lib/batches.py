@@ -1,7 +1,7 @@
 """Batches: prepared takes become the examples that training draws.
 
 Road: recordings -> [batches] -> training.
-Example i depends on (seed, i) alone, so a resumed run draws on exactly where the killed one stopped.
+Example i depends on (seed, i) alone, so a resumed run draws on where the killed one stopped.
 Explained in notebook 02, "What one step sees".
 """
 

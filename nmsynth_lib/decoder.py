@@ -21,13 +21,14 @@ from nmsynth_lib.synthesis import SynthParameters, room_size
 
 LEAK = 0.2
 ROOM_PRICE = 0.1
+ROOM_FADE = 5.0  # nepers: the room's end lies 43 dB below its beginning
 
 
 class _SpreadKinks(keras.initializers.Initializer):
     """Biases that spread the kinks of a scalar's first layer over 0…1 instead of piling them on 0.
 
-    With kernel w and bias -w c a unit bends at x = c. With zero biases every unit bends at x = 0, and
-    the layer is one straight line over the whole range of the control.
+    With kernel w and bias -w c a unit bends at x = c. With zero biases every unit bends at x = 0,
+    and the layer is one straight line over the whole range of the control.
     """
 
     def __init__(self, kernel: np.ndarray, seed: int):
@@ -65,12 +66,14 @@ class Stack(keras.layers.Layer):
             )
 
     def build(self, input_shape):
+        """Makes the weights for inputs of this shape."""
         for dense in self.dense:
             dense.build(input_shape)
             input_shape = (*input_shape[:-1], dense.units)
         self.built = True
 
-    def call(self, x):
+    def call(self, x: tf.Tensor) -> tf.Tensor:
+        """Features of a curve, [..., units]."""
         for dense in self.dense:
             x = tf.nn.leaky_relu(dense(x), LEAK)
         return x
@@ -89,6 +92,7 @@ class Decoder(keras.layers.Layer):
         size = spec.architecture
         self.size = size
         self.room_size = room_size(size, spec.rates)
+        self.room_fade = np.exp(-ROOM_FADE * np.arange(self.room_size) / self.room_size)
         seeds = iter(range(1000 * seed + 1, 1000 * seed + 1000, 10))
         self.stacks = [
             Stack(size.stack_units, size.stack_layers, next(seeds), scalar=True, name=control.name)
@@ -119,6 +123,7 @@ class Decoder(keras.layers.Layer):
         self.noise_head = head(size.n_noise_bands, size.noise_bias, "noise")
 
     def build(self, input_shape=None):
+        """Makes all weights; sizes come from the spec, not from an input."""
         batch, frames = None, None
         for stack in self.stacks:
             stack.build((batch, frames, 1))
@@ -139,6 +144,10 @@ class Decoder(keras.layers.Layer):
         rolloff = -0.5 * np.log10(np.arange(1, self.size.n_harmonics + 1))
         self.distribution_head.bias.assign(rolloff)
         self.built = True
+
+    def impulse_response(self) -> tf.Tensor:
+        """The learnt room, [room_size]; it always dies away, so that it cannot stop abruptly."""
+        return self.room * tf.constant(self.room_fade, tf.float32)
 
     def initial_state(self, batch: int = 1) -> tf.Tensor:
         """The GRU's memory before the first frame, shape [batch, gru_units]."""

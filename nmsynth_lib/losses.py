@@ -64,6 +64,7 @@ class SpectrogramLoss(keras.losses.Loss):
         )
 
     def call(self, target: tf.Tensor, audio: tf.Tensor) -> tf.Tensor:
+        """Distance of each pair of sounds, [batch]; both are [batch, n_samples]."""
         total = 0.0
         for fft_size in FFT_SIZES:
             a = scaled_magnitudes(target, fft_size)
@@ -76,6 +77,11 @@ class SpectrogramLoss(keras.losses.Loss):
                     tf.sqrt(power_a + 1e-12), tf.sqrt(power_b + 1e-12)
                 )
         return total / len(FFT_SIZES)
+
+    def get_config(self) -> dict:
+        """What Keras needs to build the same loss again."""
+        names = ("sample_rate", "linear_weight", "log_weight", "mel_weight", "floor")
+        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
 
     def _log_distance(self, a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
         logs = tf.math.log(a + self.floor) - tf.math.log(b + self.floor)

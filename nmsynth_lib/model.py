@@ -78,7 +78,7 @@ class GuitarModel(keras.Model):
             inputs["f0_hz"],
             inputs["stiffness"],
             inputs["white"],
-            self.decoder.room,
+            self.decoder.impulse_response(),
             self.spec.rates,
             state,
             from_rest=from_rest,

@@ -58,14 +58,14 @@ class _Conductor(keras.callbacks.Callback):
         super().__init__()
         self.run = run
 
-    def on_train_batch_begin(self, batch, logs=None):  # noqa: D102
+    def on_train_batch_begin(self, batch, logs=None):
         self.run.set_learning_rate()
 
-    def on_train_batch_end(self, batch, logs=None):  # noqa: D102
+    def on_train_batch_end(self, batch, logs=None):
         self.run.count_step(logs["loss"])
         self.model.stop_training = self.run.progress() >= 1.0
 
-    def on_epoch_end(self, epoch, logs=None):  # noqa: D102
+    def on_epoch_end(self, epoch, logs=None):
         self.run.end_epoch(logs["loss"], logs["val_loss"])
 
 
@@ -157,8 +157,8 @@ class Run:
         state = self.state
         if not math.isfinite(loss):
             raise TrainingStateError(
-                f"{self.out}: the loss is no longer a number at step {state.step}; the best weights "
-                "are kept. Train again with a lower learning rate."
+                f"{self.out}: the loss is no longer a number at step {state.step}; the best "
+                "weights are kept. Train again with a lower learning rate."
             )
         share, level = noise_share(self.model, self.alarm_batch)
         state.history.append(
@@ -242,8 +242,8 @@ def train(
     if saved is not None:
         if saved.data != cuts.digest:
             raise TrainingStateError(
-                f"{recording}: not the recording that {out} was trained on; resume with that one, or "
-                "train into another folder."
+                f"{recording}: not the recording that {out} was trained on; resume with that one, "
+                "or train into another folder."
             )
         saved.restore(run.model, run.optimizer)
         run.state = saved.state

@@ -1,4 +1,4 @@
-"""How a recorded guitar is tuned and how stiff its strings are: measured, then given to the decoder.
+"""A recorded guitar's tuning and the stiffness of its strings, measured for the decoder.
 
 Road: recordings -> [tuning] -> schema. A partial of a stiff string lies a few cents above its
 multiple of F0. A spectral loss can hardly find such an offset by descent, because a misplaced
