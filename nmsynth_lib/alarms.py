@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import math
 
-import tensorflow as tf
-
+from nmsynth_lib.engines import tf
 from nmsynth_lib.model import GuitarModel
 
 

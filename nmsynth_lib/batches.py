@@ -11,9 +11,9 @@ import hashlib
 from dataclasses import dataclass
 
 import numpy as np
-import tensorflow as tf
 
 from nmsynth_lib.controls import scaled
+from nmsynth_lib.engines import tf
 from nmsynth_lib.recordings import Examples, cut_starts
 from nmsynth_lib.schema import InstrumentSpec
 

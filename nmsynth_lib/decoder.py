@@ -11,10 +11,9 @@ Source: Grechin & Groves 2021, figure 1; sizes by configuration.
 
 from __future__ import annotations
 
-import keras
 import numpy as np
-import tensorflow as tf
 
+from nmsynth_lib.engines import keras, tf
 from nmsynth_lib.schema import InstrumentSpec
 from nmsynth_lib.stock_ddsp import ddsp
 from nmsynth_lib.synthesis import SynthParameters, room_size

@@ -126,8 +126,11 @@ class Instrument:
         """The same as `render`, apart: `harmonic`, `noise` and `reverb`, which sum to it."""
         performance = self.performance(music, cc, transpose, overlaps)
         n_samples = self._n_samples(performance, tail)
-        blocks = list(self._blocks(performance, RENDER_FRAMES, seed, tail))
-        whole = np.concatenate(blocks, axis=1)[:, :n_samples]
+        whole = np.empty((len(STEMS), n_samples), np.float32)
+        first = 0
+        for block in self._blocks(performance, RENDER_FRAMES, seed, tail):
+            whole[:, first : first + block.shape[1]] = block[:, : n_samples - first]
+            first += block.shape[1]
         return dict(zip(STEMS, whole, strict=True))
 
     def stream(

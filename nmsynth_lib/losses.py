@@ -8,9 +8,9 @@ Explained in notebook 02, "What does the loss see?".
 
 from __future__ import annotations
 
-import keras
 import numpy as np
-import tensorflow as tf
+
+from nmsynth_lib.engines import keras, tf
 
 FFT_SIZES = (2048, 1024, 512, 256, 128, 64)
 

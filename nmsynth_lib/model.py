@@ -10,10 +10,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import keras
-import tensorflow as tf
-
 from nmsynth_lib.decoder import Decoder
+from nmsynth_lib.engines import keras, tf
 from nmsynth_lib.schema import InstrumentSpec
 from nmsynth_lib.synthesis import Sound, SynthParameters, SynthState, silent_state, synthesise
 

@@ -12,6 +12,8 @@ import sys
 import types
 import warnings
 
+from nmsynth_lib import engines  # noqa: F401  quietly, before ddsp imports TensorFlow itself
+
 sys.modules.setdefault("crepe", types.ModuleType("crepe"))
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # deprecation notes of ddsp's own dependencies

@@ -18,8 +18,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-import tensorflow as tf
 
+from nmsynth_lib.engines import tf
 from nmsynth_lib.schema import Architecture, AudioRates
 from nmsynth_lib.stock_ddsp import ddsp
 

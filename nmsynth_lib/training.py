@@ -12,12 +12,11 @@ from __future__ import annotations
 
 import datetime
 import math
+import re
 import time
 from dataclasses import asdict
 from pathlib import Path
 
-import keras
-import tensorflow as tf
 from tqdm.auto import tqdm
 
 from nmsynth_lib.alarms import collapse_warning, noise_share
@@ -28,6 +27,7 @@ from nmsynth_lib.checkpoints import (
     write_checkpoint,
     write_instrument,
 )
+from nmsynth_lib.engines import keras, tf
 from nmsynth_lib.errors import TrainingStateError
 from nmsynth_lib.losses import SpectrogramLoss
 from nmsynth_lib.model import GuitarModel
@@ -251,7 +251,9 @@ def train(
         if run.progress() < 1.0:
             run.fit()
     except KeyboardInterrupt:
-        run.say(f"Stopped at step {run.state.step}; the best weights are kept, resuming goes on.")
+        kept = run.state.best_weights is not None
+        kept = "the best weights are kept, --resume goes on" if kept else "too early to keep any"
+        run.say(f"Stopped at step {run.state.step}: {kept}.")
     finally:
         if run.bar is not None:
             run.bar.close()
@@ -266,7 +268,7 @@ def measured_spec(name: str, takes) -> InstrumentSpec:
     base = InstrumentSpec()
     return base.model_copy(
         update={
-            "name": name,
+            "name": re.sub(r"[^A-Za-z0-9_.-]+", "-", name).strip("-_.") or "guitar",
             "pitch_range": (min(pitches), max(pitches)),
             "data_licence": takes[0].meta.licence,
             "architecture": base.architecture.model_copy(

@@ -11,6 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from nmsynth_lib.controls import midi_to_hz
+from nmsynth_lib.performance import Note, held
 from nmsynth_lib.recordings import Take
 
 MIN_SECONDS, MAX_SECONDS, SKIP_SECONDS = 0.35, 1.0, 0.04
@@ -62,6 +63,12 @@ def _stretched_series(found: list[tuple[int, float]]) -> tuple[float, float]:
     return float(np.sqrt(square)), float(max(0.0, slope / square))
 
 
+def _is_bent(note: Note, bend: tuple[tuple[float, float], ...]) -> bool:
+    """Whether the wheel is away from its rest at any time in the note."""
+    moves = [time for time, _ in bend if note.onset < time < note.offset]
+    return bool(held(bend, np.array([note.onset, *moves]), 0.0).any())
+
+
 def measured_stiffness(
     takes: list[Take], n_breakpoints: int = 8
 ) -> tuple[list[tuple[float, float]], list[tuple[float, float]]]:
@@ -77,11 +84,8 @@ def measured_stiffness(
     """
     rows = []
     for take in takes:
-        bent = [time for time, semitones in take.performance.bend if semitones]
         for note in take.performance.notes:
-            if note.offset - note.onset < MIN_SECONDS or any(
-                note.onset <= time < note.offset for time in bent
-            ):
+            if note.offset - note.onset < MIN_SECONDS or _is_bent(note, take.performance.bend):
                 continue
             start = round((note.onset + SKIP_SECONDS) * take.sample_rate)
             end = round(min(note.offset, note.onset + MAX_SECONDS) * take.sample_rate)

@@ -311,7 +311,7 @@ def test_notebook_runs_within_its_limits(notebook, tmp_path, record_property):
 def test_shipped_instrument_is_small_and_whole(instrument):
     """At most 3 MB, and every file is the one that SHA256SUMS names."""
     files = {path.name: path for path in instrument.iterdir()}
-    assert {"instrument.yaml", "weights.h5", "SHA256SUMS"} <= files.keys()
+    assert {"instrument.yaml", "model.weights.h5", "SHA256SUMS"} <= files.keys()
     assert sum(path.stat().st_size for path in files.values()) <= 3 * MEGABYTE
     sums = dict(
         reversed(line.split(maxsplit=1))

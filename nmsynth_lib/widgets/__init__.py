@@ -1,0 +1,19 @@
+"""Widgets: the instrument under your fingers, in a notebook.
+
+Road: performance -> controls -> decoder -> synthesis -> instrument -> [widgets]: a leaf beside it.
+Explained in notebook 00, "Play it".
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+_LAZY = {"HearIt": "panel", "hear_it": "panel"}
+__all__ = [*_LAZY]
+
+
+def __getattr__(name: str):
+    # Widget machinery costs half a second: it is imported when a widget is asked for.
+    if name in _LAZY:
+        return getattr(import_module(f"{__name__}.{_LAZY[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,368 @@
+// The panel: controls on the left of the wire, Python on the right. One question at a time is on
+// its way; while it is, only the newest wish is kept. Python answers with sound, words and figures.
+
+const SILENCE_MS = 6000; // without an answer for so long, say so
+const WISHES = ["phrase", "instrument", "controls", "velocity", "note_length", "transpose"];
+
+function element(name, attributes = {}, ...children) {
+  const node = document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) {
+    if (key.startsWith("on")) node.addEventListener(key.slice(2), value);
+    else if (key in node && typeof value !== "string") node[key] = value;
+    else node.setAttribute(key, value);
+  }
+  // Else JupyterLab takes arrow and letter keys for itself; it looks at the focused element only.
+  if (["input", "select", "button"].includes(name)) node.dataset.lmSuppressShortcuts = "true";
+  node.append(...children);
+  return node;
+}
+
+let counter = 0;
+const freshId = () => `nmsynth-${Date.now().toString(36)}-${counter++}`;
+
+function menu(label, onChange) {
+  const id = freshId();
+  const select = element("select", { id, onchange: () => onChange(select.value) });
+  const node = element("div", { class: "field" }, element("label", { for: id }, label), select);
+  const show = (entries, value) => {
+    select.replaceChildren(...entries.map((entry) => element("option", { value: entry }, entry)));
+    select.value = value;
+  };
+  return { node, show };
+}
+
+// A labelled slider. With `written` it has a box that leaves the matter to the MIDI file (null).
+function slider({ label, low, high, start, written, lowLabel, highLabel, unit = "" }, onMove) {
+  const id = freshId();
+  const range = element("input", { id, type: "range", min: `${low}`, max: `${high}`, step: "1" });
+  range.value = start;
+  const output = element("output", { for: id });
+  const box = element("input", { type: "checkbox" });
+  const parts = [element("label", { for: id }, label), range, output];
+  if (written) {
+    box.setAttribute("aria-label", `${label}: as in the file`);
+    parts.push(element("label", { class: "written" }, box, "as in the file"));
+  } else {
+    parts.push(element("span"));
+  }
+  const ends = lowLabel || highLabel;
+  if (ends) {
+    const words = [element("span", {}, lowLabel ?? ""), element("span", {}, highLabel ?? "")];
+    parts.push(element("div", { class: "ends", "aria-hidden": "true" }, ...words));
+  }
+  const text = () => {
+    const number = `${range.value}${unit}`;
+    const edge = Number(range.value) === high ? highLabel : Number(range.value) === low && lowLabel;
+    output.textContent = box.checked ? "file" : number;
+    const spoken = edge ? `${number}, ${edge}` : number;
+    range.setAttribute("aria-valuetext", box.checked ? `${number}, but as in the file` : spoken);
+    range.classList.toggle("idle", box.checked);
+  };
+  range.addEventListener("input", (event) => {
+    box.checked = false;
+    text();
+    onMove(Number(range.value), event.timeStamp);
+  });
+  box.addEventListener("change", (event) => {
+    text();
+    onMove(box.checked ? null : Number(range.value), event.timeStamp);
+  });
+  const show = (value) => {
+    box.checked = written && value === null;
+    if (value !== null) range.value = value;
+    text();
+  };
+  return { node: element("div", { class: "slider" }, ...parts), show, name: label };
+}
+
+// Sends wishes to Python, one at a time, the newest last; tells when Python does not answer.
+class Wire {
+  constructor(model, onAnswer, onSilence) {
+    Object.assign(this, { model, onAnswer, onSilence, wishes: {}, asked: 0, timer: 0 });
+    this.since = null; // when the oldest wish of the question on its way was made
+    this.listener = () => this.#answered();
+    model.on("change:answered", this.listener);
+  }
+
+  get busy() {
+    return this.asked > 0;
+  }
+
+  wish(name, value, timeStamp) {
+    this.wishes[name] = value;
+    this.nextSince ??= timeStamp;
+    if (!this.busy) this.#send();
+  }
+
+  close() {
+    clearTimeout(this.timer);
+    this.model.off("change:answered", this.listener);
+  }
+
+  #send() {
+    this.asked = this.model.get("answered") + 1;
+    this.since = this.nextSince;
+    this.nextSince = null;
+    for (const [name, value] of Object.entries(this.wishes)) this.model.set(name, value);
+    this.wishes = {};
+    this.model.set("asked", this.asked);
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => {
+      this.asked = 0;
+      this.onSilence();
+    }, SILENCE_MS);
+    this.model.save_changes();
+  }
+
+  #answered() {
+    if (this.model.get("answered") < this.asked) return;
+    clearTimeout(this.timer);
+    this.asked = 0;
+    this.onAnswer(this.since);
+    if (Object.keys(this.wishes).length) this.#send();
+  }
+}
+
+// "B against A", in words, when both are the same note of the same phrase.
+function comparison(live, held) {
+  const [b, a] = [live.longest, held.longest];
+  if (live.settings.phrase !== held.settings.phrase) return "A is another phrase than B.";
+  const more = (difference, unit, words, least) =>
+    Math.abs(difference) < least
+      ? `as ${words[2]}`
+      : `${Math.abs(difference).toFixed(0)} ${unit} ${difference > 0 ? words[0] : words[1]}`;
+  const level = more(b.peak_db - a.peak_db, "dB", ["louder", "quieter", "loud"], 0.5);
+  const bright = more(b.centroid_hz - a.centroid_hz, "Hz", ["brighter", "duller", "bright"], 10);
+  return (
+    `B against A, longest note: B falls ${b.decay_db_per_s.toFixed(0)} dB a second, ` +
+    `A ${a.decay_db_per_s.toFixed(0)}; B is ${bright} and ${level}. ` +
+    "The outline in the waveform is A."
+  );
+}
+
+function render({ model, el }) {
+  const root = element("section", {
+    class: "nmsynth-hear",
+    "aria-label": "Play the neural guitar",
+  });
+  el.append(root);
+
+  let live = null; // {samples, rate, heard}
+  let held = null;
+  let chosen = "B";
+  let loudest = 0.05;
+  const latencies = []; // milliseconds from key or pointer to the start of the new sound
+
+  const playButton = element("button", { type: "button", class: "play" }, "Play");
+  const player = new LoopPlayer(() => (playButton.textContent = "Play"));
+  playButton.addEventListener("click", async () => {
+    if (player.playing) return player.stop();
+    playButton.textContent = "Stop";
+    await player.play();
+    requestAnimationFrame(moveCursor);
+  });
+
+  const loopBox = element("input", { type: "checkbox", checked: true });
+  loopBox.addEventListener("change", () => player.setLoop(loopBox.checked));
+
+  const holdButton = element("button", { type: "button" }, "Hold this sound");
+  const group = freshId();
+  const choice = (letter, words) => {
+    const radio = element("input", { type: "radio", name: group, value: letter });
+    radio.addEventListener("change", () => choose(letter));
+    return { radio, node: element("label", {}, radio, words) };
+  };
+  const [choiceA, choiceB] = [choice("A", "A: held"), choice("B", "B: live")];
+  choiceA.radio.disabled = true;
+  choiceB.radio.checked = true;
+  const both = { class: "both", role: "radiogroup", "aria-label": "Which sound you hear" };
+
+  const wire = new Wire(model, onAnswer, () =>
+    say(
+      "Python has not answered for 6 seconds: the kernel is busy or has stopped. The sounds you " +
+        "have still play; to move the sliders again wait, or restart the kernel and run the cell.",
+    ),
+  );
+  const phraseMenu = menu("Phrase", (value) => wire.wish("phrase", value, performance.now()));
+  const guitarMenu = menu("Instrument", (value) => {
+    say("Loading…", false);
+    wire.wish("instrument", value, performance.now());
+  });
+  const sliders = element("div", { class: "sliders" });
+  let controls = {}; // name -> value of each style channel, null as written
+  let shows = {};
+
+  const canvas = (height) => element("canvas", { role: "img", style: `height:${height}px` });
+  const [notesView, waveView, spectrumView] = [canvas(92), canvas(84), canvas(178)];
+  const cursor = element("div", { class: "cursor", "aria-hidden": "true" });
+  const pictures = element("div", { class: "pictures" }, notesView, waveView, spectrumView, cursor);
+  const words = element("p", { class: "words", "aria-live": "polite" });
+  const compared = element("p", { class: "words", "aria-live": "polite" });
+  const problem = element("p", { class: "problem", role: "alert", hidden: true });
+
+  root.append(
+    element("div", { class: "row" }, phraseMenu.node, guitarMenu.node),
+    element(
+      "div",
+      { class: "row" },
+      playButton,
+      element("label", {}, loopBox, "Loop"),
+      element("span", { class: "gap" }),
+      holdButton,
+      element("div", both, choiceA.node, choiceB.node),
+    ),
+    sliders,
+    problem,
+    pictures,
+    words,
+    compared,
+  );
+
+  function say(text, isProblem = true) {
+    problem.textContent = text;
+    problem.hidden = !text;
+    problem.classList.toggle("plain", !isProblem);
+  }
+
+  function buildSliders() {
+    const { controls: channels } = model.get("menus");
+    controls = { ...model.get("controls") };
+    shows = {};
+    const rows = channels.map((channel) => {
+      const made = slider(
+        {
+          label: channel.label,
+          low: channel.low,
+          high: channel.high,
+          start: (channel.low + channel.high) / 2,
+          written: true,
+          lowLabel: channel.low_label,
+          highLabel: channel.high_label,
+        },
+        (value, at) => {
+          controls = { ...controls, [channel.name]: value };
+          wire.wish("controls", controls, at);
+        },
+      );
+      shows[channel.name] = () => made.show(model.get("controls")[channel.name] ?? null);
+      return made.node;
+    });
+    const plain = (name, settings) => {
+      const made = slider(settings, (value, at) => wire.wish(name, value, at));
+      shows[name] = () => made.show(model.get(name) ?? null);
+      return made.node;
+    };
+    const velocity = { label: "Velocity", low: 1, high: 127, start: 100, written: true };
+    velocity.lowLabel = "soft";
+    velocity.highLabel = "hard";
+    rows.push(
+      plain("velocity", velocity),
+      plain("note_length", { label: "Note length", low: 10, high: 200, start: 100, unit: " %" }),
+      plain("transpose", { label: "Transpose (semitones)", low: -12, high: 12, start: 0 }),
+    );
+    sliders.replaceChildren(...rows);
+    builtFor = JSON.stringify(channels);
+  }
+  let builtFor = null;
+
+  function showSettings() {
+    if (wire.busy || Object.keys(wire.wishes).length) return; // the hand on the slider wins
+    const menus = model.get("menus");
+    if (JSON.stringify(menus.controls) !== builtFor) buildSliders();
+    phraseMenu.show(menus.phrases, model.get("phrase"));
+    guitarMenu.show(menus.instruments, model.get("instrument"));
+    controls = { ...model.get("controls") };
+    Object.values(shows).forEach((show) => show());
+  }
+
+  function takeSound() {
+    const heard = model.get("heard");
+    if (!heard.seconds) return;
+    const samples = samplesFromBytes(model.get("pcm"));
+    live = { samples, rate: heard.sample_rate, heard };
+    if (chosen === "B") player.setSound(live);
+    else choose("B"); // whoever moves a slider wants to hear it
+    requestAnimationFrame(draw);
+  }
+
+  function onAnswer(since) {
+    say(model.get("problem"));
+    if (since !== null && player.playing && !model.get("problem")) {
+      latencies.push(performance.now() - since + 1000 * START_SECONDS);
+    }
+    showSettings();
+  }
+
+  function choose(letter) {
+    chosen = letter;
+    choiceA.radio.checked = letter === "A";
+    choiceB.radio.checked = letter === "B";
+    const shown = letter === "A" ? held : live;
+    if (shown) player.setSound(shown);
+    requestAnimationFrame(draw);
+  }
+
+  holdButton.addEventListener("click", () => {
+    held = live;
+    choiceA.radio.disabled = false;
+    requestAnimationFrame(draw);
+  });
+
+  function draw() {
+    const shown = chosen === "A" ? held : live;
+    if (!shown) return;
+    const { heard, samples, rate } = shown;
+    for (const sound of [live, held]) {
+      for (const sample of sound?.samples ?? []) if (sample > loudest) loudest = sample;
+    }
+    const channel = model.get("menus").controls[0];
+    const events = channel && (heard.lanes[channel.name] ?? []);
+    const lane = channel && { ...channel, title: `CC${channel.cc}`, events };
+    drawNotes(notesView, heard, lane);
+    const outline = chosen === "B" && held && held !== live ? held.samples : null;
+    drawWaveform(waveView, samples, outline, loudest);
+    drawSpectrogram(spectrumView, samples, rate, heard.seconds);
+    words.textContent = `You hear ${chosen}. ${heard.words.join(" ")}`;
+    compared.textContent = held && held !== live ? comparison(live.heard, held.heard) : "";
+    notesView.setAttribute("aria-label", `Notes and controls: ${heard.notes.length} notes`);
+    waveView.setAttribute("aria-label", `Waveform of ${heard.seconds} s. ${heard.words[0]}`);
+    spectrumView.setAttribute("aria-label", `Spectrogram up to 5 kHz. ${heard.words[0]}`);
+    placeCursor();
+  }
+
+  function placeCursor() {
+    const shown = chosen === "A" ? held : live;
+    const part = shown ? player.position / shown.heard.seconds : 0;
+    const width = pictures.clientWidth - LEFT - RIGHT;
+    cursor.style.transform = `translateX(${LEFT + part * width}px)`;
+    cursor.hidden = !player.playing;
+  }
+
+  function moveCursor() {
+    placeCursor();
+    if (player.playing) requestAnimationFrame(moveCursor);
+  }
+
+  const listeners = { "change:heard": takeSound, "change:problem": () => say(model.get("problem")) };
+  for (const name of [...WISHES, "menus"]) listeners[`change:${name}`] = showSettings;
+  for (const [name, listener] of Object.entries(listeners)) model.on(name, listener);
+  const sized = new ResizeObserver(() => requestAnimationFrame(draw));
+  sized.observe(pictures);
+  const themed = new MutationObserver(() => requestAnimationFrame(draw));
+  themed.observe(document.body, { attributeFilter: ["data-jp-theme-light", "data-jp-theme-name"] });
+
+  showSettings();
+  takeSound();
+  say(model.get("problem"));
+  root.nmsynth = { player, latencies, live: () => live, held: () => held }; // for measurements
+
+  return () => {
+    for (const [name, listener] of Object.entries(listeners)) model.off(name, listener);
+    sized.disconnect();
+    themed.disconnect();
+    wire.close();
+    player.close();
+  };
+}
+
+export default { render };

@@ -1,0 +1,142 @@
+"""A real JupyterLab for the browser tests: own port, own settings, gone after the test."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
+READY = """() => {
+  const context = window.jupyterapp?.shell?.currentWidget?.sessionContext;
+  return Boolean(context?.isReady) && context.session?.kernel?.status === 'idle';
+}"""
+
+
+class Lab:
+    """A running JupyterLab server on a copy of one notebook."""
+
+    def __init__(self, folder: Path):
+        """Starts the server; `folder` holds its notebooks, its settings, and its log."""
+        self.token = secrets.token_hex(16)
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        places = ("config", "data", "runtime", "ipython")
+        variables = ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR")
+        environment = os.environ | {
+            variable: str(folder / place) for variable, place in zip(variables, places, strict=True)
+        }
+        options = [
+            "--no-browser",
+            "--allow-root",
+            "--ip=127.0.0.1",
+            f"--port={self.port}",
+            "--ServerApp.port_retries=0",
+            f"--IdentityProvider.token={self.token}",
+            "--LabApp.expose_app_in_browser=True",
+            f"--ServerApp.root_dir={folder / 'notebooks'}",
+            f"--LabApp.workspaces_dir={folder / 'workspaces'}",
+            f"--LabApp.user_settings_dir={folder / 'settings'}",
+        ]
+        with open(folder / "lab.log", "wb") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "jupyterlab", *options],
+                env=environment,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        self.log = folder / "lab.log"
+        self._wait()
+
+    def get(self, path: str, method: str = "GET") -> object:
+        """Asks the server's REST interface."""
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.port}{path}",
+            method=method,
+            headers={"Authorization": f"token {self.token}"},
+        )
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            text = answer.read()
+        return json.loads(text) if text else None
+
+    def kill_kernels(self) -> None:
+        """Ends all kernels, as a crash or a full memory would."""
+        for kernel in self.get("/api/kernels"):
+            self.get(f"/api/kernels/{kernel['id']}", "DELETE")
+
+    def open_and_run(self, page, notebook: str, timeout_s: float = 120) -> None:
+        """Opens a notebook in a Playwright page and runs all cells to the end."""
+        page.goto(
+            f"http://127.0.0.1:{self.port}/lab/tree/{notebook}?token={self.token}&reset",
+            wait_until="domcontentloaded",
+        )
+        page.wait_for_function(READY, timeout=1000 * timeout_s, polling=250)
+        page.evaluate("() => window.jupyterapp.commands.execute('notebook:run-all-cells')")
+        page.wait_for_function(READY, timeout=1000 * timeout_s, polling=250)
+
+    def theme(self, page, name: str) -> None:
+        """Switches JupyterLab to the "light" or the "dark" theme."""
+        page.evaluate(
+            "theme => window.jupyterapp.commands.execute('apputils:change-theme', {theme})",
+            THEMES[name],
+        )
+        wanted = "true" if name == "light" else "false"
+        page.wait_for_selector(f'body[data-jp-theme-light="{wanted}"]', state="attached")
+        page.wait_for_timeout(800)  # the style sheet loads
+
+    def stop(self) -> None:
+        """Ends the server and everything that it started."""
+        group = os.getpgid(self.process.pid)
+        os.killpg(group, signal.SIGTERM)
+        try:
+            self.process.wait(10)
+        except subprocess.TimeoutExpired:
+            os.killpg(group, signal.SIGKILL)
+            self.process.wait(10)
+
+    def _wait(self, seconds: float = 60) -> None:
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline and self.process.poll() is None:
+            try:
+                self.get("/api/status")
+                return
+            except OSError:
+                time.sleep(0.2)
+        if self.process.poll() is None:
+            self.stop()
+        raise AssertionError(f"JupyterLab did not start:\n{self.log.read_text()[-3000:]}")
+
+
+@contextmanager
+def lab_with(notebook: Path, folder: Path) -> Iterator[Lab]:
+    """A JupyterLab that shows a copy of one notebook.
+
+    Args:
+      notebook: Copied, so that what the browser saves does not reach the repository.
+      folder: Empty; for the copy and for the server's own files.
+
+    Yields:
+      The running server.
+    """
+    (folder / "notebooks").mkdir(parents=True)
+    shutil.copy(notebook, folder / "notebooks")
+    lab = Lab(folder)
+    try:
+        yield lab
+    finally:
+        try:
+            lab.kill_kernels()
+        finally:
+            lab.stop()
