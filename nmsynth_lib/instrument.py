@@ -22,6 +22,7 @@ from nmsynth_lib.schema import InstrumentSpec
 
 SHIPPED = Path(__file__).resolve().parent.parent / "assets" / "instruments"
 RENDER_FRAMES = 500  # frames a block when rendering at once: 2 s at 16 kHz and a hop of 64
+CURVE_FRAMES = 2000  # frames that control curves are computed for at a time
 STEMS = ("harmonic", "noise", "reverb")
 
 
@@ -231,13 +232,19 @@ class Instrument:
         rates, rng = self.spec.rates, np.random.default_rng(seed)
         total = n_frames_for(self._n_samples(performance, tail), rates)
         state = self.model.start()
+        # Curves come in long stretches: listing all notes anew for each small block would take
+        # longer than playing it.
+        stretch = max(1, CURVE_FRAMES // n_frames) * n_frames
         for first in range(0, total, n_frames):
-            curves = control_curves(performance, self.spec, n_frames, first)
+            if first % stretch == 0:
+                curves = control_curves(performance, self.spec, stretch, first)
+                stiffness = inharmonicity(curves.f0_hz, self.spec)
+            now = slice(first % stretch, first % stretch + n_frames)
             white = rng.random(n_frames * rates.hop, dtype=np.float32) * 2.0 - 1.0
             inputs = {
-                "controls": curves.values[None],
-                "f0_hz": curves.f0_hz[None],
-                "stiffness": inharmonicity(curves.f0_hz, self.spec)[None],
+                "controls": curves.values[None, now],
+                "f0_hz": curves.f0_hz[None, now],
+                "stiffness": stiffness[None, now],
                 "white": white[None],
             }
             sound, _, state = self.model.block(inputs, state)

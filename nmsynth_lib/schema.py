@@ -26,6 +26,7 @@ from pydantic import (
 from nmsynth_lib.errors import SchemaError
 
 TIME_SOURCES = ("since_onset", "to_offset", "since_offset")
+RESERVED_CC = (6, 38, 64, 98, 99, 100, 101, *range(120, 128))
 Source = Literal["pitch", "velocity", "cc", "since_onset", "to_offset", "since_offset"]
 
 
@@ -83,6 +84,10 @@ class ControlSpec(_Strict):
             raise ValueError(f"control {self.name}: low {self.low} is not below high {self.high}")
         if (self.source == "cc") != (self.cc is not None):
             raise ValueError(f"control {self.name}: `cc` goes with source: cc, and only with it")
+        if self.cc in RESERVED_CC:
+            raise ValueError(
+                f"control {self.name}: CC{self.cc} is MIDI's own (pedal, data entry, channel mode)"
+            )
         if self.scale == "log" and self.source not in TIME_SOURCES:
             raise ValueError(f"control {self.name}: a log scale is for times")
         return self

@@ -9,7 +9,13 @@ from hypothesis import strategies as st
 from nmsynth_lib.controls import control_curves
 from nmsynth_lib.errors import SchemaError
 from nmsynth_lib.performance import Performance
-from nmsynth_lib.schema import Architecture, AudioRates, ControlSpec, InstrumentSpec
+from nmsynth_lib.schema import (
+    RESERVED_CC,
+    Architecture,
+    AudioRates,
+    ControlSpec,
+    InstrumentSpec,
+)
 
 finite = st.floats(-1e6, 1e6, allow_nan=False)
 words = st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cc"]), max_size=30)
@@ -21,7 +27,7 @@ def specs(draw):
     cc = ControlSpec(
         name="channel",
         source="cc",
-        cc=draw(st.integers(0, 119)),
+        cc=draw(st.integers(0, 119).filter(lambda number: number not in RESERVED_CC)),
         low=0,
         high=draw(st.floats(0.5, 127)),
         default=draw(finite),
@@ -163,3 +169,9 @@ def test_a_new_style_channel_is_one_entry_and_no_code(tmp_path):
 @pytest.mark.parametrize(("sample_rate", "hop"), [(16000, 64), (44100, 128), (48000, 1000)])
 def test_frame_rate_is_samples_over_hop(sample_rate, hop):
     assert AudioRates(sample_rate=sample_rate, hop=hop).frame_rate == sample_rate / hop
+
+
+@pytest.mark.parametrize("number", [6, 64, 101, 123])
+def test_midi_s_own_controllers_are_no_style_channels(number):
+    with pytest.raises(ValueError, match=f"CC{number} is MIDI's own"):
+        ControlSpec(name="pedal", source="cc", cc=number, low=0, high=127)
