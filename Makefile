@@ -47,13 +47,20 @@ test: setup ## check and test everything, notebooks included; PYTEST_ARGS="-k na
 notebooks: setup ## execute every notebook without a network; print seconds and peak memory
 	@$(VENV_PYTHON) tools/run_notebooks.py notebooks/*.ipynb
 
+# A run that was stopped goes on where it was.
+TRAIN = $(VENV_PYTHON) -m nmsynth_lib.cli train --seed 0 --minutes 65
 instruments: setup ## make the recordings and train the shipped instruments anew (hours)
-	$(VENV_PYTHON) -m nmsynth_lib.cli make-recording string --levels continuous --seed 1 \
-		--out build/recordings/string
-	$(VENV_PYTHON) -m nmsynth_lib.cli train build/recordings/string --seed 0 --minutes 90 \
-		--out assets/instruments/string
-	$(VENV_PYTHON) -m nmsynth_lib.cli train assets/recordings/sampled --seed 0 --minutes 90 \
-		--out assets/instruments/sampled
+	@mkdir -p build/instruments
+	[ -d build/recordings/string ] || $(VENV_PYTHON) -m nmsynth_lib.cli make-recording string \
+		--levels continuous --seed 1 --out build/recordings/string
+	$(TRAIN) build/recordings/string --out build/instruments/string \
+		$$([ ! -d build/instruments/string/training ] || echo --resume)
+	$(TRAIN) assets/recordings/sampled --out build/instruments/sampled \
+		$$([ ! -d build/instruments/sampled/training ] || echo --resume)
+	for name in string sampled; do \
+		cp build/instruments/$$name/instrument.yaml build/instruments/$$name/model.weights.h5 \
+			build/instruments/$$name/SHA256SUMS assets/instruments/$$name/; done
+	$(VENV_PYTHON) tools/measure_instruments.py
 
 # Keeps the versions that still fit; LOCK_ARGS=--upgrade takes the newest of all.
 COMPILE = build/lock-venv/bin/python -m uv pip compile pyproject.toml $(LOCK_ARGS) --quiet \

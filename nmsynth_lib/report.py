@@ -8,19 +8,23 @@ Explained in notebook 05, "The report card".
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 
 from nmsynth_lib.control_sweep import Sweep, cc55_sweep, control_figures
 from nmsynth_lib.controls import midi_to_hz
-from nmsynth_lib.guitars import play
+from nmsynth_lib.guitars import make_recording, play
 from nmsynth_lib.metrics import evaluate_instrument
 from nmsynth_lib.performance import Note, Performance
 from nmsynth_lib.pitch_measures import level_slope, partial_decay
 from nmsynth_lib.score import melody
 
 LEVELS = {"string": "continuous", "sampled": "two"}
+SHIPPED_RECORDINGS = Path(__file__).resolve().parent.parent / "assets" / "recordings"
 JITTER_SEED = 99  # of the guitar that plays the test melody: other jitter than in training
 
 
@@ -36,6 +40,20 @@ def unseen_melody(guitar: str, seconds: float = 60.0) -> tuple[np.ndarray, Perfo
     """
     performance = melody(seconds, levels=LEVELS[guitar])
     return play(guitar, performance, seed=JITTER_SEED), performance
+
+
+@contextmanager
+def training_recording(guitar: str) -> Iterator[Path]:
+    """The folder of the recording that the shipped instrument learnt from.
+
+    The sampled guitar's is shipped; the string's is played again, which takes seconds.
+    """
+    shipped = SHIPPED_RECORDINGS / guitar
+    if shipped.is_dir():
+        yield shipped
+        return
+    with tempfile.TemporaryDirectory() as scratch:
+        yield make_recording(guitar, Path(scratch) / guitar, 12, 1, LEVELS[guitar])
 
 
 def sound_figures(instrument, guitar: str, takes: Sequence = ()) -> dict[str, float]:

@@ -86,6 +86,23 @@ def test_the_figures_in_instrument_yaml_are_what_it_does(instrument, figures):
         assert figures[key] == pytest.approx(recorded[key], rel=0.05, abs=0.02), key
 
 
+def test_the_readme_shows_the_figures_in_instrument_yaml(repository):
+    from importlib.util import module_from_spec, spec_from_file_location
+
+    from nmsynth_lib.schema import InstrumentSpec
+
+    where = spec_from_file_location("measure", repository / "tools" / "measure_instruments.py")
+    measure = module_from_spec(where)
+    where.loader.exec_module(measure)
+    string, sampled = (
+        InstrumentSpec.read(repository / "assets" / "instruments" / one / "instrument.yaml").figures
+        for one in INSTRUMENTS
+    )
+    readme = (repository / "README.md").read_text(encoding="utf-8")
+    assert "| partial 4 |" in readme
+    assert measure.readme_with(readme, string, sampled) == readme
+
+
 def test_decay_time_rises_at_every_step_of_cc55(sweep):
     assert sweep.t20_s.shape == (5, 1, 5)
     assert (np.diff(sweep.t20_s, axis=-1) > 0).all(), sweep.t20_s
