@@ -45,7 +45,8 @@ def collapse_warning(share: float, level_db: float, target_db: float) -> str | N
         )
     if share > 0.5:
         return (
-            f"{100 * share:.0f} % of the energy is noise: the partials are not being used. Let the "
-            "noise start lower (noise_bias -12) or train longer; check the pitches of the MIDI."
+            f"{100 * share:.0f} % of the energy is noise: the partials are not being used. Let "
+            "the noise start lower (architecture: {noise_bias: -12} in a schema file) or train "
+            "longer; check the pitches of the MIDI."
         )
     return None

@@ -8,16 +8,15 @@ Explained in notebook 00, "One note, two ways".
 
 from __future__ import annotations
 
-import errno
 import html
-import os
-import tempfile
+import io
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from nmsynth_lib.errors import AudioFileError, OutputError
+from nmsynth_lib.files import appearing
 
 SAMPLE_RATE = 16000
 """Hz: what `listen` takes a sound to be sampled at when it is not told."""
@@ -111,21 +110,13 @@ def write_audio(
             f"{path}: not written, the sound peaks at {peak:.2f} of full scale and would clip. "
             f"Multiply it by {0.99 / peak:.2f}."
         )
-    part = None
+    encoded = io.BytesIO()  # written by Python: libsndfile does not say what the system refused
     try:
-        handle, part = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
-        os.close(handle)
-        soundfile.write(part, audio, sample_rate, format=file_format, subtype=f"PCM_{bits}")
-        with open(part, "rb") as written:
-            os.fsync(written.fileno())
-        os.chmod(part, 0o666 & ~_umask())
-        os.replace(part, path)
-        part = None
-    except (OSError, RuntimeError) as error:  # soundfile's own error is a RuntimeError
-        raise OutputError(f"{path}: not written: {_write_failure(error, path.parent)}") from error
-    finally:
-        if part is not None and os.path.exists(part):
-            os.unlink(part)
+        soundfile.write(encoded, audio, sample_rate, format=file_format, subtype=f"PCM_{bits}")
+    except soundfile.LibsndfileError as error:
+        raise OutputError(f"{path}: not written: {_reason(error)}.") from error
+    with appearing(path) as part:
+        part.write_bytes(encoded.getbuffer())
 
 
 def listen(
@@ -190,24 +181,6 @@ def _numbered(count: int) -> list[str]:
     return ["sound"] if count == 1 else [f"sound {i}" for i in range(1, count + 1)]
 
 
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
-
-
 def _reason(error: Exception) -> str:
     text = getattr(error, "error_string", None) or getattr(error, "strerror", None) or str(error)
     return " ".join(str(text).split()).rstrip(".")
-
-
-def _write_failure(error: Exception, folder: Path) -> str:
-    # libsndfile reports a full disk only as a short write, so the disk itself is asked.
-    import shutil
-
-    if isinstance(error, PermissionError):
-        return f"no permission to write in {folder}. Choose another folder."
-    full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
-    if full or shutil.disk_usage(folder).free < 1 << 20:
-        return "the disk is full. Free some space or choose another folder."
-    return f"{_reason(error)}."

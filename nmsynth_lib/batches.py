@@ -14,8 +14,13 @@ import numpy as np
 
 from nmsynth_lib.controls import scaled
 from nmsynth_lib.engines import tf
+from nmsynth_lib.errors import RecordingError
+from nmsynth_lib.losses import FFT_SIZES
 from nmsynth_lib.recordings import Examples, cut_starts
 from nmsynth_lib.schema import InstrumentSpec
+
+SHORTEST_SECONDS = 0.5  # examples are not made shorter than this to fit short takes
+USED_SHARE = 0.9  # of the training sound lies in spans that are long enough, if that can be
 
 
 @dataclass(frozen=True)
@@ -43,8 +48,12 @@ class Cuts:
       recipe: Batch size, length, seed.
 
     Attributes:
-      n_frames: Frames of an example: the recipe's length, or what the shortest side allows.
+      n_frames: Frames of an example: the recipe's length, or less where takes are short.
+      lost: Share of the training sound in spans shorter than an example: never trained on.
       digest: SHA-256 of sound and curves, so that a run is resumed on its own data only.
+
+    Raises:
+      RecordingError: no take is long enough for the loss to look at.
     """
 
     def __init__(self, examples: Examples, spec: InstrumentSpec, recipe: Recipe):
@@ -53,11 +62,9 @@ class Cuts:
         self.digest = hashlib.sha256(
             examples.audio.tobytes() + examples.controls.tobytes()
         ).hexdigest()
-        every = spec.architecture.gru_every
-        n_frames = round(recipe.example_seconds * spec.rates.frame_rate)
-        longest = max(end - first for first, end in examples.training)
-        held = max(end - first for first, end in examples.validation)
-        self.n_frames = min(n_frames, longest, held) // every * every
+        self.n_frames = example_frames(examples, spec, recipe.example_seconds)
+        lengths = np.array([end - first for first, end in examples.training])
+        self.lost = float(lengths[lengths < self.n_frames].sum() / lengths.sum())
         with tf.device("CPU"):
             self.audio = tf.constant(examples.audio)
             self.curves = tf.constant(
@@ -73,6 +80,16 @@ class Cuts:
             for column, control in enumerate(spec.controls)
             if control.unknown is not None
         ]
+
+    def warning(self) -> str | None:
+        """What to say when much of the recording is never trained on."""
+        if self.lost <= 1.0 - USED_SHARE:
+            return None
+        seconds = self.n_frames / self.spec.rates.frame_rate
+        return (
+            f"{100 * self.lost:.0f} % of the training sound lies in stretches shorter than an "
+            f"example ({seconds:.2f} s) and is never trained on. Join short takes into longer ones."
+        )
 
     def _cut(self, start: tf.Tensor, seed: tf.Tensor, hide: tf.Tensor):
         """One example and its target; `hide`: play it as fingers would, with the future unknown."""
@@ -120,3 +137,34 @@ class Cuts:
 
         data = tf.data.Dataset.from_tensor_slices(rows).map(fixed)
         return data.batch(n_batch, drop_remainder=True).cache()
+
+
+def example_frames(examples: Examples, spec: InstrumentSpec, seconds: float) -> int:
+    """Frames of an example: the length asked for, or less, so that short takes are trained on too.
+
+    Args:
+      examples: Their spans say what fits.
+      spec: Rates, and the GRU's step, of which an example holds a whole number.
+      seconds: Length asked for.
+
+    Returns:
+      The most frames at which 90 % of the training sound lies in spans that are long enough, but
+      not below 0.5 s; less than that only where nothing longer exists.
+
+    Raises:
+      RecordingError: shorter than the longest window of the loss.
+    """
+    every, rates = spec.architecture.gru_every, spec.rates
+    lengths = sorted((end - first for first, end in examples.training), reverse=True)
+    held = max(end - first for first, end in examples.validation)
+    most = min(round(seconds * rates.frame_rate), lengths[0], held) // every * every
+    if most * rates.hop < FFT_SIZES[0]:
+        raise RecordingError(
+            f"the longest example that fits is {most * rates.hop} samples, and the loss needs "
+            f"{FFT_SIZES[0]}; give longer takes, both to train on and to hold out, and examples of "
+            f"at least {FFT_SIZES[0] / rates.sample_rate:.2f} s."
+        )
+    enough = int(np.searchsorted(np.cumsum(lengths), USED_SHARE * sum(lengths)))
+    fewest = max(SHORTEST_SECONDS * rates.frame_rate, FFT_SIZES[0] / rates.hop)
+    wanted = max(lengths[enough] // every, int(np.ceil(fewest / every))) * every
+    return min(most, wanted)

@@ -1,34 +1,46 @@
-"""What training leaves on disk, so that no power cut can damage it.
+"""The state of a training run on disk, so that no power cut can damage it.
 
-Road: training -> [checkpoints] -> instrument. Every file appears by rename, whole or not at all:
-
-    OUT/instrument.yaml     schema, sizes, provenance
-    OUT/model.weights.h5    the best weights so far (Keras)
-    OUT/SHA256SUMS          written when training ends
-    OUT/training/state.npz  current and best weights, optimiser, step, history: for --resume
+Road: training -> [checkpoints] -> training, later. Everything that a resumed run needs is one file
+that appears by rename: OUT/training/state.npz holds current and best weights, the optimiser's
+memory, the history, and what was asked for: schema, recipe, budget. The instrument itself can be
+made from it again at any time.
 Explained in notebook 02, "Stop and go on".
 """
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
-import os
-import tempfile
+import shutil
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 
-from nmsynth_lib.errors import OutputError, TrainingStateError, WeightsError
+from nmsynth_lib.batches import Recipe
+from nmsynth_lib.errors import TrainingStateError
+from nmsynth_lib.files import appearing, output_error
+from nmsynth_lib.instrument_files import SPEC_FILE, SUMS_FILE, WEIGHTS_FILE, assign_weights
 from nmsynth_lib.schema import InstrumentSpec
 
-SPEC_FILE = "instrument.yaml"
-WEIGHTS_FILE = "model.weights.h5"
-SUMS_FILE = "SHA256SUMS"
 STATE_FILE = Path("training") / "state.npz"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run was asked to do.
+
+    Attributes:
+      spec: The instrument to train.
+      recipe: How.
+      minutes: Wall-clock budget, or None.
+      steps: Budget in steps, or None; at least one of the two.
+    """
+
+    spec: InstrumentSpec
+    recipe: Recipe
+    minutes: float | None = None
+    steps: int | None = None
 
 
 @dataclass
@@ -52,79 +64,75 @@ class TrainingState:
 
 @dataclass
 class Checkpoint:
-    """A state read back, with the variables to put into a model and its optimiser."""
+    """A run read back, with the variables to put into a model and its optimiser.
 
+    Attributes:
+      plan: What the run was asked to do.
+      state: Where it was.
+      data: Digest of its recording.
+      weights: Of the model.
+      optimizer: Variables of the optimiser.
+    """
+
+    plan: Plan
     state: TrainingState
-    recipe: dict
     data: str
     weights: list[np.ndarray]
     optimizer: list[np.ndarray]
 
     def restore(self, model, optimizer) -> None:
         """Puts weights and optimiser variables back, value for value."""
-        _assign(model.weights, self.weights, "the checkpoint")
-        _assign(optimizer.variables, self.optimizer, "the checkpoint's optimiser")
+        assign_weights(model.weights, self.weights, "the checkpoint")
+        assign_weights(optimizer.variables, self.optimizer, "the checkpoint's optimiser")
 
 
-def _assign(variables, values, what: str) -> None:
-    if [tuple(v.shape) for v in variables] != [np.shape(v) for v in values]:
-        raise WeightsError(f"{what} belongs to another architecture than instrument.yaml names.")
-    for variable, value in zip(variables, values, strict=True):
-        variable.assign(value)
-
-
-def write_bytes(path: Path, content: bytes) -> None:
-    """Writes a file that appears whole, by rename, or not at all.
-
-    Raises:
-      OutputError: not permitted, or the disk is full; an older file stays.
-    """
-    part = None
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, part = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(part, 0o644)
-        os.replace(part, path)
-        part = None
-    except OSError as error:
-        raise OutputError(f"{path}: not written: {error.strerror}.") from error
-    finally:
-        if part is not None and os.path.exists(part):
-            os.unlink(part)
-
-
-def write_checkpoint(out: Path, state: TrainingState, model, optimizer, recipe, data: str) -> None:
+def write_checkpoint(
+    out: Path, plan: Plan, state: TrainingState, model, optimizer, data: str
+) -> None:
     """Writes everything that a resumed run needs, as one file.
 
     Args:
       out: Instrument folder.
+      plan: Schema, recipe, budget.
       state: Step, seconds, best weights, history.
       model: Keras model.
       optimizer: Its optimiser.
-      recipe: Dataclass; goes in as it is.
       data: Digest of the recording.
+
+    Raises:
+      OutputError: not permitted, or the disk is full; an older checkpoint stays.
     """
     arrays = {f"weight_{i:03d}": v.numpy() for i, v in enumerate(model.weights)}
     arrays |= {f"optimizer_{i:03d}": v.numpy() for i, v in enumerate(optimizer.variables)}
     arrays |= {f"best_{i:03d}": value for i, value in enumerate(state.best_weights or [])}
-    plain = {"step": state.step, "seconds": state.seconds, "best": state.best}
-    arrays["meta"] = np.array(
-        json.dumps({**plain, "history": state.history, "recipe": asdict(recipe), "data": data})
-    )
+    meta = {
+        "step": state.step,
+        "seconds": state.seconds,
+        "best": state.best,
+        "history": state.history,
+        "spec": plan.spec.model_dump(mode="json"),
+        "recipe": asdict(plan.recipe),
+        "minutes": plan.minutes,
+        "steps": plan.steps,
+        "data": data,
+    }
+    arrays["meta"] = np.array(json.dumps(meta))
     content = io.BytesIO()
     np.savez(content, **arrays)
-    write_bytes(out / STATE_FILE, content.getvalue())
+    path = out / STATE_FILE
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise output_error(path.parent, error) from error
+    with appearing(path) as part:
+        part.write_bytes(content.getvalue())
 
 
 def read_checkpoint(out: str | Path) -> Checkpoint:
     """Reads the state of a run.
 
     Raises:
-      TrainingStateError: there is none, or it is damaged.
+      TrainingStateError: there is none, or it is damaged, or another version's.
     """
     path = Path(out) / STATE_FILE
     if not path.exists():
@@ -135,67 +143,45 @@ def read_checkpoint(out: str | Path) -> Checkpoint:
         with np.load(path, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
         meta = json.loads(str(arrays.pop("meta")))
-    except (OSError, ValueError, KeyError, BadZipFile) as error:
+
+        def group(prefix: str) -> list[np.ndarray]:
+            return [arrays[name] for name in sorted(arrays) if name.startswith(prefix)]
+
+        return Checkpoint(
+            Plan(
+                InstrumentSpec.model_validate(meta["spec"]),
+                Recipe(**meta["recipe"]),
+                meta["minutes"],
+                meta["steps"],
+            ),
+            TrainingState(
+                int(meta["step"]),
+                float(meta["seconds"]),
+                float(meta["best"]),
+                group("best_") or None,
+                list(meta["history"]),
+            ),
+            str(meta["data"]),
+            group("weight_"),
+            group("optimizer_"),
+        )
+    except Exception as error:  # numpy and zipfile raise what they like on a damaged file
+        reason = " ".join(f"{type(error).__name__}: {error}".split())[:160]
         raise TrainingStateError(
-            f"{path}: damaged ({' '.join(str(error).split())}); delete the folder and train again."
+            f"{path}: damaged, or made by another version ({reason}); train into another folder."
         ) from None
 
-    def group(prefix: str) -> list[np.ndarray]:
-        return [arrays[name] for name in sorted(arrays) if name.startswith(prefix)]
 
-    state = TrainingState(
-        meta["step"], meta["seconds"], meta["best"], group("best_") or None, meta["history"]
-    )
-    return Checkpoint(state, meta["recipe"], meta["data"], group("weight_"), group("optimizer_"))
-
-
-def write_instrument(
-    out: str | Path, spec: InstrumentSpec, weights: list[np.ndarray], sums: bool = False
-) -> None:
-    """Writes an instrument folder: schema, weights, and their checksums.
+def remove_leftovers(out: Path) -> None:
+    """Removes the hidden files that a killed run was about to rename.
 
     Args:
-      out: Folder, made when missing.
-      spec: Goes into instrument.yaml.
-      weights: Values of `GuitarModel(spec).weights`, in order.
-      sums: Also SHA256SUMS. Without, an older one is removed first, since it would no longer agree.
-
-    Raises:
-      OutputError: could not be written; what was there stays.
+      out: Instrument folder, which may be missing.
     """
-    from nmsynth_lib.model import GuitarModel
-
-    out = Path(out)
-    model = GuitarModel(spec)
-    _assign(model.weights, weights, "this list of weights")
-    with tempfile.TemporaryDirectory() as scratch:
-        model.save_weights(Path(scratch) / WEIGHTS_FILE)
-        spec.write(Path(scratch) / SPEC_FILE)
-        content = {name: (Path(scratch) / name).read_bytes() for name in (WEIGHTS_FILE, SPEC_FILE)}
-    (out / SUMS_FILE).unlink(missing_ok=True)
-    for name, data in content.items():
-        write_bytes(out / name, data)
-    if sums:
-        lines = [f"{hashlib.sha256(data).hexdigest()}  {name}\n" for name, data in content.items()]
-        write_bytes(out / SUMS_FILE, "".join(lines).encode())
-
-
-def check_sums(folder: Path) -> None:
-    """Compares the files of an instrument with SHA256SUMS, where there is one.
-
-    Raises:
-      WeightsError: a file is missing or differs.
-    """
-    sums = folder / SUMS_FILE
-    if not sums.exists():
-        return
-    for line in sums.read_text(encoding="utf-8").splitlines():
-        digest, _, name = line.partition("  ")
-        path = folder / name
-        if not path.is_file():
-            raise WeightsError(f"{path}: missing; copy the whole instrument folder again.")
-        if hashlib.sha256(path.read_bytes()).hexdigest() != digest:
-            raise WeightsError(
-                f"{path}: damaged or changed (its SHA-256 differs from {SUMS_FILE}); "
-                "copy the instrument again, or delete SHA256SUMS if you changed it yourself."
-            )
+    names = (SPEC_FILE, WEIGHTS_FILE, SUMS_FILE, STATE_FILE.name)
+    for folder in (out, (out / STATE_FILE).parent):
+        for path in [path for name in names for path in folder.glob(f".{name}.*.part")]:
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)

@@ -27,6 +27,7 @@ from nmsynth_lib.cli_arguments import (
     check_above_zero,
     check_instrument_name,
     check_transpose,
+    given_schema,
     held_controllers,
     sound_paths,
     surprises,
@@ -70,7 +71,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         try:
             status = app(arguments, prog_name="nmsynth", standalone_mode=False) or 0
             sys.stdout.flush()
-        except (BrokenPipeError, SystemExit):  # `nmsynth instruments | head`; typer exits by itself
+        except (BrokenPipeError, SystemExit) as error:
+            # `nmsynth instruments | head` is no error, though typer makes exit status 1 of it.
+            if isinstance(error, SystemExit) and not isinstance(error.__context__, BrokenPipeError):
+                return error.code or 0
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
             return 0
         except typer.TyperException as error:
@@ -164,32 +168,55 @@ def train_command(
     ] = None,
     seed: Seed = 0,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on where the run in INSTRUMENT stopped.")
+        bool,
+        typer.Option(
+            "--resume",
+            help="Go on where the run in INSTRUMENT stopped, with its schema, and up to its "
+            "--minutes or --steps unless others are given.",
+        ),
     ] = False,
+    schema: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="An instrument.yaml whose controls and architecture to use instead of the "
+            "guitar's; what it leaves out has its default.",
+        ),
+    ] = None,
     quiet: Quiet = False,
 ) -> None:
     """Train an instrument on a folder of takes.
 
     The best weights so far are in INSTRUMENT at any moment. Ctrl-C ends the training and keeps
-    them; --resume goes on later.
+    them; --resume goes on later, and needs no other option.
 
     \b
     Examples:
       nmsynth train takes --out my-guitar --minutes 20
-      nmsynth train takes --out my-guitar --minutes 60 --resume
+      nmsynth train takes --out my-guitar --resume
+      nmsynth train takes --out my-guitar --resume --minutes 60
+      nmsynth train takes --out with-vibrato --schema vibrato.yaml
     """  # noqa: D301
     if minutes is not None and steps is not None:
         raise NmsynthError("--minutes and --steps: give one of them.")
     if minutes is not None:
         check_above_zero("--minutes", minutes)
     check_instrument_name(out)
+    spec = given_schema(schema, resume)
     from nmsynth_lib.outputs import made_folder
 
     with made_folder(out):
         from nmsynth_lib.training import train
 
         history = train(
-            recording, out, minutes=minutes, steps=steps, seed=seed, resume=resume, quiet=quiet
+            recording,
+            out,
+            minutes=minutes,
+            steps=steps,
+            seed=seed,
+            resume=resume,
+            spec=spec,
+            quiet=quiet,
         )
         if not (out / "instrument.yaml").is_file():
             raise KeyboardInterrupt  # stopped before the first weights worth keeping
@@ -296,13 +323,14 @@ def instruments_command(
     """  # noqa: D301
     import json
 
-    from nmsynth_lib.checkpoints import write_bytes
+    from nmsynth_lib.files import appearing
     from nmsynth_lib.outputs import check_output
     from nmsynth_lib.shipped import shipped_figures, shipped_table
 
     if json_file is not None:
         figures = json.dumps(shipped_figures(), indent=2) + "\n"
-        write_bytes(check_output(json_file), figures.encode())
+        with appearing(check_output(json_file)) as part:
+            part.write_text(figures, encoding="utf-8")
     print(shipped_table())
 
 

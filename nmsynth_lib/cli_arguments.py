@@ -39,6 +39,19 @@ def check_instrument_name(folder: Path) -> None:
         ) from None
 
 
+def given_schema(file: Path | None, resume: bool) -> InstrumentSpec | None:
+    """The schema to train with, if there is a file of it; a resumed run keeps its own."""
+    from nmsynth_lib.schema import InstrumentSpec
+
+    if file is None:
+        return None
+    if resume:
+        raise NmsynthError(
+            "--schema and --resume: a resumed run keeps its own; leave --schema out."
+        )
+    return InstrumentSpec.read(file)
+
+
 def check_transpose(midi: Path, performance: Performance, semitones: int) -> None:
     """Every note has to stay a MIDI note."""
     pitches = [note.pitch for note in performance.notes]

@@ -14,16 +14,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nmsynth_lib.note_measures import OPENNESS_CC, note_table
-from nmsynth_lib.performance import Note, Performance
+from nmsynth_lib.note_measures import note_table
+from nmsynth_lib.performance import OPENNESS_CC, Note, Performance
+from nmsynth_lib.spectrum_measures import brightness_hz
 
 CC55_VALUES = (1, 16, 32, 48, 64, 80, 96, 112, 127)
 SWEEP_PITCHES = (40, 46, 52, 58, 64)
 SWEEP_VELOCITIES = (50, 80, 110)
 WRONG_WAY = 0.05  # of T20
 REST, CC_LEAD = 0.5, 0.010  # seconds between notes; by which CC55 comes before its note
-BRIGHT_SECONDS = 0.050  # of a note's beginning that its brightness is read from
-BRIGHT_RANGE = 0.01  # bins below this share of the loudest are noise, not brightness
 
 
 @dataclass(frozen=True)
@@ -194,31 +193,6 @@ def velocity_brightness_spearman(sweep: Sweep) -> float:
     lines = np.moveaxis(sweep.brightness_hz, 1, -1).reshape(-1, len(sweep.velocities))
     found = [spearmanr(line, sweep.velocities).statistic if np.ptp(line) else 0.0 for line in lines]
     return float(np.mean(found))
-
-
-def brightness_hz(audio: np.ndarray, sample_rate: int, start: float) -> float:
-    """Spectral centroid of 50 ms of sound: the mean frequency, weighted by magnitude.
-
-    Bins more than 40 dB below the loudest are left out: a soft note's noise floor is not bright.
-
-    Args:
-      audio: Shape [n_samples].
-      sample_rate: Hz.
-      start: Seconds.
-
-    Returns:
-      Hz; 0 for silence.
-
-    Explained in notebook 05, "The CC55 map".
-    """
-    first = round(start * sample_rate)
-    piece = np.asarray(audio[first : first + round(BRIGHT_SECONDS * sample_rate)], float)
-    if not piece.any():
-        return 0.0
-    magnitude = np.abs(np.fft.rfft(piece * np.hanning(len(piece))))
-    magnitude[magnitude < BRIGHT_RANGE * magnitude.max()] = 0.0
-    frequency = np.fft.rfftfreq(len(piece), 1 / sample_rate)
-    return float(frequency @ magnitude / magnitude.sum())
 
 
 def _one_pitch(

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nmsynth_lib.performance import Performance, held, held_pitch
+from nmsynth_lib.performance import Performance, held, held_pitch, midi_to_hz
 from nmsynth_lib.schema import AudioRates, ControlSpec, InstrumentSpec
 
 FAR = 1e6  # seconds: stands for "never" where a note has not begun or is not known to end
@@ -37,11 +37,6 @@ class Controls:
 def n_frames_for(n_samples: int, rates: AudioRates) -> int:
     """Frames that cover `n_samples`; the last one may reach beyond."""
     return -(-n_samples // rates.hop)
-
-
-def midi_to_hz(pitch: np.ndarray | float) -> np.ndarray:
-    """Equal temperament, A4 = MIDI 69 = 440 Hz."""
-    return 440.0 * 2.0 ** ((np.asarray(pitch, dtype=np.float64) - 69.0) / 12.0)
 
 
 def scaled(control: ControlSpec, values: np.ndarray) -> np.ndarray:

@@ -139,7 +139,7 @@ class Decoder(keras.layers.Layer):
             regularizer=keras.regularizers.L2(ROOM_PRICE),
             name="room",
         )
-        # A falling roll of the fourth tilts the first guess towards low partials, as strings do.
+        # The first guess falls by 3 dB an octave, since a string's partials fall.
         rolloff = -0.5 * np.log10(np.arange(1, self.size.n_harmonics + 1))
         self.distribution_head.bias.assign(rolloff)
         self.built = True

@@ -13,8 +13,8 @@ import sys
 from pathlib import Path
 
 from nmsynth_lib.audio import player_html, write_audio
-from nmsynth_lib.checkpoints import write_bytes
 from nmsynth_lib.errors import NmsynthError, OutputError
+from nmsynth_lib.files import appearing
 from nmsynth_lib.phrases import EXAMPLES, loop_seconds, phrases
 
 PAGE = """<!doctype html>
@@ -72,14 +72,16 @@ def render_demo(folder: str | Path, instrument: str = "string") -> list[Path]:
         picture = plot_example(audio, performance, guitar.sample_rate, title=label)
         sound_path, picture_path = folder / f"{name}.wav", folder / f"{name}.png"
         write_audio(sound_path, audio, guitar.sample_rate)
-        write_bytes(picture_path, picture.png())
+        with appearing(picture_path) as part:
+            part.write_bytes(picture.png())
         said = " ".join(heard_in_words(audio, performance, guitar.sample_rate))
         player = player_html(audio, label, guitar.sample_rate)
         heading = f"<h2>{html.escape(label)}</h2>"
         sections.append(f"{heading}\n{player}\n{picture.html()}\n<p>{html.escape(said)}</p>")
         written += [sound_path, picture_path]
     page = PAGE.format(instrument=html.escape(guitar.spec.name), examples="\n".join(sections))
-    write_bytes(folder / "index.html", page.encode())
+    with appearing(folder / "index.html") as part:
+        part.write_text(page, encoding="utf-8")
     return [*written, folder / "index.html"]
 
 

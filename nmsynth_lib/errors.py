@@ -2,6 +2,8 @@
 
 A message says what is wrong, where, and how to mend it, in one line. The command line prints it and
 exits with status 2; a notebook shows it as the last line of the traceback.
+
+Road: beside it, under everything.
 """
 
 

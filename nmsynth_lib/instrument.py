@@ -14,15 +14,22 @@ from pathlib import Path
 
 import numpy as np
 
-from nmsynth_lib.checkpoints import SPEC_FILE, WEIGHTS_FILE, check_sums, write_instrument
 from nmsynth_lib.controls import control_curves, inharmonicity, n_frames_for
-from nmsynth_lib.errors import ControlRangeError, InstrumentNotFoundError, WeightsError
+from nmsynth_lib.errors import ControlRangeError, WeightsError
+from nmsynth_lib.instrument_files import (
+    SPEC_FILE,
+    WEIGHTS_FILE,
+    check_sums,
+    find_instrument,
+    shipped_names,
+    write_instrument,
+)
 from nmsynth_lib.performance import Performance
 from nmsynth_lib.schema import InstrumentSpec
 
-SHIPPED = Path(__file__).resolve().parent.parent / "assets" / "instruments"
 RENDER_FRAMES = 500  # frames a block when rendering at once: 2 s at 16 kHz and a hop of 64
 CURVE_FRAMES = 2000  # frames that control curves are computed for at a time
+SILENCE_FRAMES = 64  # frames of the silence before, for the GRU to settle on
 STEMS = ("harmonic", "noise", "reverb")
 
 
@@ -41,7 +48,7 @@ class Instrument:
     @staticmethod
     def names() -> list[str]:
         """Names of the shipped instruments."""
-        return sorted(path.parent.name for path in SHIPPED.glob(f"*/{SPEC_FILE}"))
+        return shipped_names()
 
     @classmethod
     def load(cls, name: str | Path) -> Instrument:
@@ -72,7 +79,8 @@ class Instrument:
         """Writes the instrument to a folder: schema, weights, checksums.
 
         Raises:
-          OutputError: not permitted or disk full; what was there stays.
+          OutputError: a file is in the folder's place, not permitted, or disk full; an older
+            instrument stays, at worst without its checksums.
         """
         values = [weight.numpy() for weight in self.model.weights]
         write_instrument(folder, self.spec, values, sums=True)
@@ -148,12 +156,22 @@ class Instrument:
 
         `block` is in samples, at least 1; the last block may be shorter.
 
-        Yields:
-          float32, [block]; together they are what `render` gives.
+        Returns:
+          Iterator of float32, [block]; together they are what `render` gives.
+
+        Raises:
+          ControlRangeError: at once, as `render` does.
         """
         if block < 1:
             raise ControlRangeError(f"block: {block} samples; give at least 1.")
         performance = self.performance(music, cc, transpose, overlaps)
+        self._n_samples(performance, tail)  # refuses a wrong tail now, not at the first block
+        return self._in_blocks(performance, block, seed, tail)
+
+    def _in_blocks(
+        self, performance: Performance, block: int, seed: int, tail: float
+    ) -> Iterator[np.ndarray]:
+        """The mix in blocks of so many samples."""
         n_frames = min(block // self.spec.rates.hop, RENDER_FRAMES)
         waiting = np.zeros(0, np.float32)
         for made in self._mixed(performance, n_frames, seed, tail):
@@ -198,13 +216,20 @@ class Instrument:
         every = self.spec.architecture.gru_every
         n_frames = math.ceil(n_frames / every) * every
         curves = control_curves(performance, self.spec, n_frames)
-        said, _ = self.model.decoder(curves.values[None])
+        said, _ = self.model.decoder(curves.values[None], self._start(performance).memory)
         return {
             "amplitude": said.amplitude[0, :, 0].numpy(),
             "distribution": said.distribution[0].numpy(),
             "noise": said.noise[0].numpy(),
             "f0_hz": curves.f0_hz,
         }
+
+    def _start(self, performance: Performance):
+        """The state before sample 0, after a stretch of silence."""
+        every = self.spec.architecture.gru_every
+        before = math.ceil(SILENCE_FRAMES / every) * every
+        silence = control_curves(performance, self.spec, before, -before)
+        return self.model.start(silence.values[None])
 
     def _n_samples(self, performance: Performance, tail: float) -> int:
         if not 0.0 <= tail < np.inf:
@@ -231,7 +256,7 @@ class Instrument:
         n_frames = max(1, n_frames // every) * every
         rates, rng = self.spec.rates, np.random.default_rng(seed)
         total = n_frames_for(self._n_samples(performance, tail), rates)
-        state = self.model.start()
+        state = self._start(performance)
         # Curves come in long stretches: listing all notes anew for each small block would take
         # longer than playing it.
         stretch = max(1, CURVE_FRAMES // n_frames) * n_frames
@@ -249,24 +274,6 @@ class Instrument:
             }
             sound, _, state = self.model.block(inputs, state)
             yield np.concatenate([stem.numpy() for stem in sound])
-
-
-def find_instrument(name: str | Path) -> Path:
-    """Folder of an instrument.
-
-    Args:
-      name: Folder with an instrument.yaml, or the name of a shipped instrument.
-
-    Raises:
-      InstrumentNotFoundError: neither; the message lists what is shipped.
-    """
-    for folder in (Path(name), SHIPPED / str(name)):
-        if (folder / SPEC_FILE).is_file():
-            return folder
-    shipped = ", ".join(Instrument.names()) or "none"
-    raise InstrumentNotFoundError(
-        f"{name}: no instrument of that name (shipped: {shipped}) and no folder with {SPEC_FILE}."
-    )
 
 
 @functools.lru_cache(maxsize=4)

@@ -3,6 +3,7 @@
 Stock DDSP compares log magnitudes down to 1e-5 of an unscaled spectrum, about -150 dB: half of its
 gradient then comes from the noise floor between the notes, and the network comes out too quiet.
 Here spectra are scaled so that a full-scale sine reads 1, and the log has a floor at -94 dB.
+Road: controls -> decoder -> synthesis -> audio -> [losses] -> training.
 Explained in notebook 02, "What does the loss see?".
 """
 

@@ -14,7 +14,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from nmsynth_lib.note_measures import NoteMeasures, level_db, note_table, running_energy
+from nmsynth_lib.level_measures import level_db, running_energy
+from nmsynth_lib.note_measures import NoteMeasures, note_table
 from nmsynth_lib.onset_measures import SEARCH
 from nmsynth_lib.performance import Performance
 

@@ -54,12 +54,18 @@ class GuitarModel(keras.Model):
         sound, _ = self._synthesise(parameters, inputs, state, from_rest=False)
         return sound.harmonic + sound.noise + sound.reverb
 
-    def start(self) -> ModelState:
-        """The state before the first sample."""
-        return ModelState(
-            self.decoder.initial_state(),
-            silent_state(self.spec.architecture, self.spec.rates),
-        )
+    @tf.function(reduce_retracing=False)
+    def start(self, controls: tf.Tensor) -> ModelState:
+        """The state before the first sample.
+
+        In training a GRU without any past hardly ever meets an onset, and would fade such a note
+        in. So it first listens to a stretch of the silence before.
+
+        Args:
+          controls: Curves of the frames that end with sample 0, [1, n_frames, n_controls].
+        """
+        _, memory = self.decoder(controls)
+        return ModelState(memory, silent_state(self.spec.architecture, self.spec.rates))
 
     @tf.function(reduce_retracing=False)
     def block(

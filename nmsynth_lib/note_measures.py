@@ -16,13 +16,19 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
+from nmsynth_lib.level_measures import (
+    SILENT_DB,
+    falling_slope,
+    level_db,
+    level_window,
+    noise_floor_db,
+    running_energy,
+)
 from nmsynth_lib.onset_measures import attack_time, onset_time
-from nmsynth_lib.performance import Note, Performance, held
+from nmsynth_lib.performance import OPENNESS_CC, Note, Performance, held
+from nmsynth_lib.pitch_measures import note_cents
 
-OPENNESS_CC = 55
-SILENT_DB = -120.0
 HOP = 0.0005  # seconds between the points of a level curve
-SHORTEST_WINDOW = 0.004  # seconds; a level is taken over the fewest whole periods that reach it
 DECAY_RANGE_DB, FLOOR_MARGIN_DB = 40.0, 6.0
 SHORTEST_DECAY = 0.020  # seconds of level a slope is read from
 T20_DB, SLOWEST_DECAY = 20.0, 0.1  # dB; dB/s
@@ -82,8 +88,6 @@ def note_table(
 
     Explained in notebook 05, "How long does it ring?".
     """
-    from nmsynth_lib.pitch_measures import note_cents
-
     notes = performance.notes
     cents = note_cents(audio, sample_rate, performance) if pitch else np.full(len(notes), np.nan)
     openness = held(
@@ -109,64 +113,6 @@ def note_table(
             )
         )
     return rows
-
-
-def running_energy(audio: np.ndarray) -> np.ndarray:
-    """Sum of squares of all samples before each one, float64, shape [n_samples + 1]."""
-    return np.concatenate([[0.0], np.cumsum(np.asarray(audio, float) ** 2)])
-
-
-def level_db(energy: np.ndarray, sample_rate: int, starts: np.ndarray, window: float) -> np.ndarray:
-    """Level over windows of the sound.
-
-    Args:
-      energy: From `running_energy`, shape [n_samples + 1].
-      sample_rate: Hz.
-      starts: Where the windows begin, seconds, shape [n_windows]; silence outside the sound.
-      window: Their length, seconds; neither needs to be whole samples.
-
-    Returns:
-      dB re full scale (mean square 1), at least -120, shape [n_windows].
-    """
-
-    def until(places):  # straight lines between the samples
-        places = np.clip(places, 0, len(energy) - 1)
-        whole = np.minimum(places.astype(int), len(energy) - 2)
-        return energy[whole] + (places - whole) * (energy[whole + 1] - energy[whole])
-
-    places, length = np.asarray(starts) * sample_rate, window * sample_rate
-    mean_square = (until(places + length) - until(places)) / length
-    return 10 * np.log10(np.maximum(mean_square, 10 ** (SILENT_DB / 10)))
-
-
-def noise_floor_db(energy: np.ndarray, sample_rate: int) -> float:
-    """Level that 98 % of a sound's 10 ms windows exceed, dB re full scale."""
-    starts = np.arange(0, max(0.01, (len(energy) - 1) / sample_rate - 0.01), 0.01)
-    return float(np.percentile(level_db(energy, sample_rate, starts, 0.01), 2))
-
-
-def level_window(pitch: float) -> float:
-    """Fewest whole periods of a MIDI pitch that last at least 4 ms, in seconds."""
-    period = 1 / (440.0 * 2 ** ((pitch - 69) / 12))
-    return period * np.ceil(SHORTEST_WINDOW / period)
-
-
-def falling_slope(times: np.ndarray, level: np.ndarray) -> float:
-    """Slope of the best straight line through a level, positive for a falling one.
-
-    Args:
-      times: Seconds, shape [n].
-      level: dB, shape [n].
-
-    Returns:
-      dB/s; NaN from fewer than two points.
-
-    Explained in notebook 05, "How long does it ring?".
-    """
-    if len(times) < 2:
-        return np.nan
-    centred = times - times.mean()
-    return float(-(centred @ level) / (centred @ centred))
 
 
 def _level_measures(

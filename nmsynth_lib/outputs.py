@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from nmsynth_lib.errors import OutputError
+from nmsynth_lib.files import file_mode, output_error
 
 FORMATS = {".wav": "WAV", ".flac": "FLAC"}
 
@@ -49,7 +50,7 @@ def made_folder(folder: Path) -> Iterator[Path]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OutputError(f"{folder}: {_why(error)}; choose another folder.") from None
+        raise output_error(folder, error) from None
     try:
         yield folder
     except BaseException:
@@ -97,7 +98,7 @@ def sound_files(
             os.replace(tape.part, tape.path)
     except OSError as error:
         where = tapes[-1].path if len(tapes) == 1 else ", ".join(str(path) for path in paths)
-        raise OutputError(f"{where}: not written: {_why(error)}; free some space there.") from None
+        raise output_error(where, error) from None
     finally:
         for tape in tapes:
             tape.discard()
@@ -133,9 +134,7 @@ class _Tape:
     def finish(self) -> None:
         """Brings the file to the disk, readable by whom the user's umask lets."""
         os.fsync(self.file.fileno())
-        mask = os.umask(0)
-        os.umask(mask)
-        os.fchmod(self.file.fileno(), 0o666 & ~mask)
+        os.fchmod(self.file.fileno(), file_mode())
 
     def discard(self) -> None:
         """Removes the hidden file, unless it has got its name."""
@@ -163,7 +162,3 @@ def _closed(sound, tape: _Tape) -> None:
         tape.check()
         raise
     tape.check()
-
-
-def _why(error: OSError) -> str:
-    return (error.strerror or str(error)).lower()

@@ -20,6 +20,7 @@ from nmsynth_lib.errors import ControlRangeError, NoNotesError, OverlapError
 from nmsynth_lib.midi.channel import MACHINERY, note_name, one_at_a_time
 from nmsynth_lib.midi.file import read_guitar_track, write_guitar_track
 
+OPENNESS_CC = 55  # how open the string is: 0 palm-muted, 127 open
 LARGEST_BEND = 127.0  # semitones, the most that RPN 0 can say
 _ROUNDING = 1e-9  # seconds; below any tick, above float noise
 
@@ -252,6 +253,11 @@ class Performance:
                     f"±{LARGEST_BEND:.0f} semitones."
                 )
         return tuple((time, float(semitones)) for time, semitones in steps)
+
+
+def midi_to_hz(pitch: np.ndarray | float) -> np.ndarray:
+    """Frequency of a MIDI pitch in equal temperament: A4 = MIDI 69 = 440 Hz."""
+    return 440.0 * 2.0 ** ((np.asarray(pitch, dtype=np.float64) - 69.0) / 12.0)
 
 
 def held(events: Sequence[tuple[float, float]], times: np.ndarray, default: float) -> np.ndarray:

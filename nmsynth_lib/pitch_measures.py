@@ -14,8 +14,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from nmsynth_lib.note_measures import falling_slope
-from nmsynth_lib.performance import Performance, held_pitch
+from nmsynth_lib.level_measures import falling_slope
+from nmsynth_lib.performance import Performance, held_pitch, midi_to_hz
 
 AFTER_ONSET = 0.050  # seconds of a note that are left out
 SHORTEST_NOTE = 0.080  # seconds; shorter notes get no cents
@@ -120,7 +120,7 @@ def note_cents(audio: np.ndarray, sample_rate: int, performance: Performance) ->
     Explained in notebook 05, "Is it in tune?".
     """
     tracked_times, tracked = tracked_f0(audio, sample_rate)
-    should = 440.0 * 2 ** ((held_pitch(performance, tracked_times) - 69) / 12)
+    should = midi_to_hz(held_pitch(performance, tracked_times))
     cents = np.full(len(performance.notes), np.nan)
     for index, note in enumerate(performance.notes):
         start, end = note.onset + AFTER_ONSET, min(note.offset, len(audio) / sample_rate)
@@ -131,7 +131,7 @@ def note_cents(audio: np.ndarray, sample_rate: int, performance: Performance) ->
         # The tracker says how far off, the bend says where: refined in pieces of one bend each.
         rough_ratio = np.nanmedian(off)
         times = np.arange(start, end, FRAME)
-        wanted = 440.0 * 2 ** ((held_pitch(performance, times) - 69) / 12)
+        wanted = midi_to_hz(held_pitch(performance, times))
         found, power = np.empty(len(times)), np.empty(len(times))
         for target in np.unique(wanted):
             here = wanted == target
@@ -217,24 +217,3 @@ def partial_decay(
         if count >= 8:
             slopes[index] = falling_slope(times[:count], level[:count])
     return slopes
-
-
-def level_slope(audio: np.ndarray, sample_rate: int, start: float, end: float) -> float:
-    """How fast the level of a stretch of sound falls.
-
-    Args:
-      audio: Shape [n_samples].
-      sample_rate: Hz.
-      start: Seconds.
-      end: Seconds.
-
-    Returns:
-      dB/s, positive for a falling level, from 20 ms windows 5 ms apart.
-
-    Explained in notebook 05, "How long does it ring?".
-    """
-    from nmsynth_lib.note_measures import level_db, running_energy
-
-    starts = np.arange(start, end - 0.020 + 1e-9, 0.005)
-    level = level_db(running_energy(audio), sample_rate, starts, 0.020)
-    return falling_slope(starts, level)

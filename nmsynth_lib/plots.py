@@ -18,7 +18,9 @@ import matplotlib.figure
 import numpy as np
 
 from nmsynth_lib.midi.channel import note_name
-from nmsynth_lib.performance import Performance, held
+from nmsynth_lib.performance import OPENNESS_CC, Performance, held
+from nmsynth_lib.pitch_measures import partial_levels
+from nmsynth_lib.spectrum_measures import spectrogram_db
 
 BLUE, VERMILLION, GREEN, PURPLE, GREY = "#0072B2", "#D55E00", "#009E73", "#8C4A7E", "#595959"
 _COLOURS = (BLUE, VERMILLION, GREEN, PURPLE, GREY)
@@ -47,55 +49,6 @@ class Picture(matplotlib.figure.Figure):
         # JupyterLab gives alt text to pictures only where they come as HTML.
         png = base64.b64encode(self.png()).decode()
         return {"text/html": self.html(png), "image/png": png, "text/plain": self.alt}, {}
-
-
-def spectrogram_db(
-    audio: np.ndarray, sample_rate: int = SAMPLE_RATE, fft_size: int = 1024, hop: int = 128
-) -> np.ndarray:
-    """Short-time spectrum in dBFS: a full-scale sine reads 0 dB in its bin.
-
-    Args:
-      audio: Shape [n_samples].
-      sample_rate: Hz.
-      fft_size: Samples a frame; a Hann window tapers it.
-      hop: Samples from frame to frame; frame i is centred on sample i * hop.
-
-    Returns:
-      dBFS, floor -140, shape [n_frames, fft_size // 2 + 1].
-    """
-    window = np.hanning(fft_size + 1)[:-1]
-    padded = np.pad(np.asarray(audio, np.float64), (fft_size // 2, fft_size))
-    frames = np.lib.stride_tricks.sliding_window_view(padded, fft_size)[: len(audio) : hop]
-    magnitude = np.abs(np.fft.rfft(frames * window)) * 2 / window.sum()
-    return 20 * np.log10(np.maximum(magnitude, 1e-7))
-
-
-def partial_levels_db(
-    audio: np.ndarray,
-    f0_hz: float,
-    partials: Sequence[int],
-    sample_rate: int = SAMPLE_RATE,
-    hop: int = 128,
-) -> np.ndarray:
-    """Level over time of single partials, each the loudest bin within half of f0 around k * f0.
-
-    Args:
-      audio: Shape [n_samples], one note.
-      f0_hz: Its fundamental, Hz.
-      partials: Numbers k, the fundamental being 1; each below the Nyquist frequency.
-      sample_rate: Hz.
-      hop: Samples from frame to frame.
-
-    Returns:
-      dBFS, shape [n_partials, n_frames].
-
-    Explained in notebook 00, "What openness does to the spectrum".
-    """
-    fft_size = 2048
-    spectrum = spectrogram_db(audio, sample_rate, fft_size, hop)
-    hz = np.arange(fft_size // 2 + 1) * sample_rate / fft_size
-    near = [np.abs(hz - k * f0_hz) <= max(f0_hz / 2, sample_rate / fft_size) for k in partials]
-    return np.stack([spectrum[:, bins].max(axis=1) for bins in near])
 
 
 def plot_waveform(
@@ -222,14 +175,14 @@ def plot_partials(
     picture = Picture(figsize=(9, 3), layout="constrained")
     axes = picture.subplots(1, len(sounds), squeeze=False, sharey=True)[0]
     for ax, (title, audio) in zip(axes, sounds.items(), strict=True):
-        levels = partial_levels_db(audio, f0_hz, partials, sample_rate)
-        times = np.arange(levels.shape[1]) * 128 / sample_rate
+        seconds = len(audio) / sample_rate
+        times, levels = partial_levels(audio, sample_rate, f0_hz, partials, 0.0, seconds)
         for i, k in enumerate(partials):
             style = {"color": _COLOURS[i % 5], "linestyle": _DASHES[i % 5]}
             ax.plot(times, levels[i], label=f"partial {k} ({k * f0_hz:.0f} Hz)", **style)
-        ax.set(title=title, xlabel="seconds", ylim=(floor_db, 0), xlim=(0, times[-1]))
+        ax.set(title=title, xlabel="seconds", ylim=(floor_db, 0), xlim=(0, seconds))
         ax.grid(alpha=0.3)
-        middle = levels[:, min(levels.shape[1] - 1, int(0.5 * sample_rate / 128))]
+        middle = levels[:, min(len(times) - 1, np.searchsorted(times, 0.5))]
         said = ", ".join(f"{k}: {db:.0f}" for k, db in zip(partials, middle, strict=True))
         _describe(picture, f"{title}: level of partials after 0.5 s in dBFS: {said}.")
     axes[0].set_ylabel("dBFS")
@@ -241,7 +194,7 @@ def plot_performance(
     performance: Performance,
     seconds: float | None = None,
     axes: Sequence[matplotlib.axes.Axes] | None = None,
-    number: int = 55,
+    number: int = OPENNESS_CC,
 ) -> Picture:
     """Piano roll over the lane of one controller.
 

@@ -2,8 +2,7 @@
 
 Road: folder of audio + MIDI -> [recordings] -> training.
 A take is a sound file and a MIDI file of the same stem. It is cut into blocks at its rests; whole
-blocks are held out for validation before anything is augmented, so no second of a held-out block is
-ever heard in training.
+blocks are held out for validation, so no second of a held-out block is ever heard in training.
 Explained in notebook 01, "From a take to examples".
 """
 
@@ -31,7 +30,11 @@ LEAD_SECONDS = 0.03  # a block begins this long before its first onset
 
 
 class TakeMeta(BaseModel):
-    """`meta.yaml` beside the takes: where they come from and how to read them."""
+    """What `meta.yaml` says of a take: where it comes from and how to read it.
+
+    The entries of the file hold for all takes of the folder; under `takes`, by name, single takes
+    may differ, e.g. `takes: {evening: {split: validation}}`.
+    """
 
     model_config = ConfigDict(extra="allow", frozen=True, allow_inf_nan=False)
 
@@ -86,8 +89,8 @@ def load_recording(folder: str | Path, sample_rate: int = 16000) -> list[Take]:
     for stem in sorted(set(sounds) ^ set(midis)):
         there, lacks = (sounds, "MIDI") if stem in sounds else (midis, "sound")
         raise RecordingError(f"{there[stem]}: has no {lacks} file of the same name beside it.")
-    meta = _read_meta(folder / "meta.yaml")
-    return [_take(sounds[stem], midis[stem], sample_rate, meta) for stem in sorted(sounds)]
+    meta = _read_meta(folder / "meta.yaml", sorted(sounds))
+    return [_take(sounds[stem], midis[stem], sample_rate, meta[stem]) for stem in sorted(sounds)]
 
 
 def _by_stem(folder: Path, suffixes: tuple[str, ...]) -> dict[str, Path]:
@@ -101,18 +104,30 @@ def _by_stem(folder: Path, suffixes: tuple[str, ...]) -> dict[str, Path]:
     return files
 
 
-def _read_meta(path: Path) -> TakeMeta:
-    if not path.exists():
-        return TakeMeta()
+def _read_meta(path: Path, stems: list[str]) -> dict[str, TakeMeta]:
+    """What meta.yaml says of each take; the defaults where there is no such file."""
+    entries = {}
+    if path.exists():
+        try:
+            entries = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
+            reason = " ".join(str(error).split())
+            raise RecordingError(f"{path}: not readable as YAML ({reason}).") from None
+    if not isinstance(entries, dict) or not isinstance(entries.get("takes", {}), dict):
+        raise RecordingError(f"{path}: holds no `name: value` entries, as it should.")
+    single = {str(name).lower(): own or {} for name, own in entries.pop("takes", {}).items()}
+    if unknown := sorted(set(single) - set(stems)):
+        raise RecordingError(f"{path}: takes: there is no take '{unknown[0]}' in this folder.")
     try:
-        return TakeMeta.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")) or {})
-    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
-        reason = " ".join(str(error).split())
-        raise RecordingError(f"{path}: not readable as YAML ({reason}).") from None
+        return {
+            stem: TakeMeta.model_validate({**entries, **single.get(stem, {})}) for stem in stems
+        }
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "the file"
         raise RecordingError(f"{path}: {where}: {first['msg']}.") from None
+    except TypeError:
+        raise RecordingError(f"{path}: takes: give entries like {{split: validation}}.") from None
 
 
 def _take(sound: Path, midi: Path, sample_rate: int, meta: TakeMeta) -> Take:

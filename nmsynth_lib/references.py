@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from nmsynth_lib.errors import RecordingError
-from nmsynth_lib.note_measures import OPENNESS_CC, RELEASE_DROP_DB, note_table
-from nmsynth_lib.performance import Note, Performance, held
+from nmsynth_lib.note_measures import RELEASE_DROP_DB, note_table
+from nmsynth_lib.performance import OPENNESS_CC, Note, Performance, held
 
 # The distance of two notes, in semitones: a semitone of pitch, a twelfth of CC55's range, a sixth
 # of velocity's and halving the length each cost 1. Pitch is cheap: a resampled neighbour is a

@@ -3,6 +3,8 @@
 Everything else asks this module: training, rendering, the command line, the widgets. It is stored
 as `instrument.yaml` beside the weights. A new style channel is one more entry under `controls`, no
 code.
+
+Road: [schema] -> recordings, controls, decoder, synthesis, training, instrument.
 Explained in notebook 04, "A style channel of your own".
 """
 
@@ -24,9 +26,10 @@ from pydantic import (
 )
 
 from nmsynth_lib.errors import SchemaError
+from nmsynth_lib.midi.channel import MACHINERY
+from nmsynth_lib.performance import OPENNESS_CC
 
 TIME_SOURCES = ("since_onset", "to_offset", "since_offset")
-RESERVED_CC = (6, 38, 64, 98, 99, 100, 101, *range(120, 128))
 Source = Literal["pitch", "velocity", "cc", "since_onset", "to_offset", "since_offset"]
 
 
@@ -62,6 +65,8 @@ class ControlSpec(_Strict):
     """One input of the network: where it comes from and how it is scaled to 0…1.
 
     `low` and `high` are in the source's own unit: MIDI note number, MIDI value 0-127, or seconds.
+    `interpolation` is for controllers: between two events a value holds, or ramps to the next.
+    Pitch always follows the bend, whatever is written there.
     """
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
@@ -84,12 +89,14 @@ class ControlSpec(_Strict):
             raise ValueError(f"control {self.name}: low {self.low} is not below high {self.high}")
         if (self.source == "cc") != (self.cc is not None):
             raise ValueError(f"control {self.name}: `cc` goes with source: cc, and only with it")
-        if self.cc in RESERVED_CC:
+        if self.cc in MACHINERY:
             raise ValueError(
                 f"control {self.name}: CC{self.cc} is MIDI's own (pedal, data entry, channel mode)"
             )
         if self.scale == "log" and self.source not in TIME_SOURCES:
             raise ValueError(f"control {self.name}: a log scale is for times")
+        if self.interpolation == "ramp" and self.source not in ("cc", "pitch"):
+            raise ValueError(f"control {self.name}: interpolation: ramp is for source: cc")
         return self
 
 
@@ -120,15 +127,15 @@ class Architecture(_Strict):
 def guitar_controls() -> tuple[ControlSpec, ...]:
     """The paper's inputs: pitch, velocity, CC55, time since onset, time to and since offset."""
     return (
-        ControlSpec(name="pitch", source="pitch", low=28, high=88, interpolation="ramp"),
+        ControlSpec(name="pitch", source="pitch", low=28, high=88),
         ControlSpec(name="velocity", source="velocity", low=0, high=127),
         ControlSpec(
             name="openness",
             source="cc",
-            cc=55,
+            cc=OPENNESS_CC,
             low=0,
             high=127,
-            label="Openness (CC55)",
+            label=f"Openness (CC{OPENNESS_CC})",
             low_label="palm-muted",
             high_label="open string",
         ),

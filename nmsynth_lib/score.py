@@ -6,14 +6,11 @@ go together; `melody` and `riff` are music, from other generators, never trained
 Explained in notebook 01, "A score that teaches".
 """
 
-from itertools import pairwise
-
 import numpy as np
 
 from nmsynth_lib.errors import ControlRangeError
-from nmsynth_lib.performance import Note, Performance
+from nmsynth_lib.performance import OPENNESS_CC, Note, Performance
 
-OPENNESS_CC = 55
 MUTED, OPEN = 1, 127
 LENGTHS = (0.12, 0.24, 0.5, 1.0, 2.0)  # seconds, each played +-10 %
 VELOCITIES = (30, 127)
@@ -66,28 +63,6 @@ def training_score(
         score = _build(n_notes, np.random.default_rng([seed, 1]), levels, low, high)
         n_notes = max(1, round(n_notes * minutes * 60 / (score.duration + LEAD_IN)))
     return score
-
-
-def pitch_blocks(performance: Performance, min_rest: float = 0.5) -> list[tuple[float, float]]:
-    """The stretches between long rests, each safe to hold out for validation.
-
-    Args:
-      performance: Any performance.
-      min_rest: Shortest rest that separates two blocks, seconds.
-
-    Returns:
-      (start, end) of each block in seconds, cut in the middle of the rests; together they cover
-      the performance from 0 to its duration.
-
-    Explained in notebook 01, "A score that teaches".
-    """
-    cuts = [
-        (before.offset + after.onset) / 2
-        for before, after in pairwise(performance.notes)
-        if after.onset - before.offset >= min_rest
-    ]
-    edges = [0.0, *cuts, performance.duration]
-    return list(pairwise(edges))
 
 
 def _build(n_notes: int, rng: np.random.Generator, levels: str, low: int, high: int) -> Performance:

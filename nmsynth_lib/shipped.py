@@ -10,7 +10,7 @@ import math
 import textwrap
 from pathlib import Path
 
-from nmsynth_lib import instrument
+from nmsynth_lib import instrument_files
 from nmsynth_lib.schema import InstrumentSpec
 
 TABLE_WIDTH = 100
@@ -22,8 +22,10 @@ def shipped_instruments() -> list[tuple[Path, InstrumentSpec]]:
     Raises:
       SchemaError: an instrument.yaml cannot be used.
     """
-    folders = [instrument.SHIPPED / name for name in instrument.Instrument.names()]
-    return [(folder, InstrumentSpec.read(folder / instrument.SPEC_FILE)) for folder in folders]
+    folders = [instrument_files.SHIPPED / name for name in instrument_files.shipped_names()]
+    return [
+        (folder, InstrumentSpec.read(folder / instrument_files.SPEC_FILE)) for folder in folders
+    ]
 
 
 def shipped_table() -> str:

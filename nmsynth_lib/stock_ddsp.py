@@ -5,7 +5,10 @@ TensorFlow 2.11. We install it without those pins; only its audio pitch tracking
 our F0 comes from MIDI, so an empty module takes that place before the import.
 
 Used from it: the exp-sigmoid, the noise source's filter design, FFT convolution and the spectral
-loss (as the published definition of `mss`). Explained in notebook 03, "The same parts from ddsp".
+loss (as the published definition of `mss`).
+
+Road: beside it, [stock_ddsp] -> synthesis, metrics.
+Explained in notebook 03, "The same parts from ddsp".
 """
 
 import sys

@@ -14,7 +14,7 @@ import datetime
 import math
 import re
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from tqdm.auto import tqdm
@@ -22,17 +22,20 @@ from tqdm.auto import tqdm
 from nmsynth_lib.alarms import collapse_warning, noise_share
 from nmsynth_lib.batches import Cuts, Recipe
 from nmsynth_lib.checkpoints import (
+    STATE_FILE,
+    Plan,
     TrainingState,
     read_checkpoint,
+    remove_leftovers,
     write_checkpoint,
-    write_instrument,
 )
 from nmsynth_lib.engines import keras, tf
 from nmsynth_lib.errors import TrainingStateError
+from nmsynth_lib.instrument_files import SPEC_FILE, write_instrument
 from nmsynth_lib.losses import SpectrogramLoss
 from nmsynth_lib.model import GuitarModel
-from nmsynth_lib.recordings import load_recording, prepare_examples
-from nmsynth_lib.schema import InstrumentSpec
+from nmsynth_lib.recordings import Take, load_recording, prepare_examples
+from nmsynth_lib.schema import Architecture, InstrumentSpec
 from nmsynth_lib.tuning import measured_stiffness
 
 
@@ -67,6 +70,7 @@ class _Conductor(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         self.run.end_epoch(logs["loss"], logs["val_loss"])
+        self.model.stop_training = self.run.progress() >= 1.0
 
 
 class Run:
@@ -74,26 +78,14 @@ class Run:
 
     Args:
       out: Instrument folder to fill.
-      spec: The instrument to train.
-      recipe: How.
+      plan: The instrument to train, how, and for how long.
       cuts: Draws the examples.
-      minutes: Wall-clock budget, or None.
-      steps: Budget in steps, or None; at least one of the two.
       quiet: No progress bar, no words.
     """
 
-    def __init__(
-        self,
-        out: Path,
-        spec: InstrumentSpec,
-        recipe: Recipe,
-        cuts: Cuts,
-        minutes: float | None,
-        steps: int | None,
-        quiet: bool = False,
-    ):
-        self.out, self.spec, self.recipe, self.cuts = out, spec, recipe, cuts
-        self.minutes, self.steps = minutes, steps
+    def __init__(self, out: Path, plan: Plan, cuts: Cuts, quiet: bool = False):
+        self.out, self.plan, self.cuts = out, plan, cuts
+        self.spec, self.recipe = spec, recipe = plan.spec, plan.recipe
         self.model = GuitarModel(spec, recipe.seed)
         self.optimizer = keras.optimizers.Adam(
             recipe.learning_rate, global_clipnorm=recipe.clip_norm
@@ -114,8 +106,9 @@ class Run:
 
     def progress(self) -> float:
         """Share of the budget that is used up; 1 or more: done."""
-        shares = [self.state.step / self.steps] if self.steps else []
-        shares += [self.seconds() / (60.0 * self.minutes)] if self.minutes else []
+        minutes, steps = self.plan.minutes, self.plan.steps
+        shares = [self.state.step / steps] if steps else []
+        shares += [self.seconds() / (60.0 * minutes)] if minutes else []
         return max(shares)
 
     def fit(self) -> None:
@@ -175,12 +168,15 @@ class Run:
         warning = collapse_warning(share, level, self.target_db)
         if warning and len(state.history) >= 3:
             self.say(f"Warning at step {state.step}: {warning}")
-        if held_out_loss < state.best:
+        better = held_out_loss < state.best
+        if better:
             state.best = float(held_out_loss)
             state.best_weights = [value.numpy() for value in self.model.weights]
-            write_instrument(self.out, self.spec, state.best_weights)
         state.seconds, self.began = self.seconds(), time.monotonic()
-        write_checkpoint(self.out, state, self.model, self.optimizer, self.recipe, self.cuts.digest)
+        # The checkpoint comes first: the instrument can be made from it, but not the reverse.
+        write_checkpoint(self.out, self.plan, state, self.model, self.optimizer, self.cuts.digest)
+        if better:
+            write_instrument(self.out, self.spec, state.best_weights)
 
     def say(self, text: str) -> None:
         """Prints a line without tearing the progress bar."""
@@ -208,11 +204,13 @@ def train(
     Args:
       recording: Folder of takes (sound + MIDI).
       out: Instrument folder to make; the best weights so far are there at any moment.
-      minutes: Wall-clock budget, former sessions of a resumed run included.
+      minutes: Wall-clock budget, former sessions of a resumed run included; 20 if there is none.
       steps: Budget in steps instead, or besides.
       seed: For weights, split, examples and noise.
-      resume: Go on with the run that is in `out`.
-      spec: Controls and sizes; default: the guitar's, with stiffness and tuning measured.
+      resume: Go on with the run that is in `out`, with its own spec and recipe, and with its own
+        budget unless another is given.
+      spec: Controls and sizes; default: the guitar's. What it leaves open is measured, see
+        `measured_spec`.
       recipe: How to train.
       quiet: No progress bar.
 
@@ -222,23 +220,29 @@ def train(
     Raises:
       TrainingStateError: nothing to resume, or `out` holds a run and `resume` was not asked for.
       RecordingError: the folder cannot be trained on.
+      OutputError: `out` cannot be written.
     """
     out = Path(out)
-    if minutes is None and steps is None:
-        minutes = 20.0
-    recipe = recipe or Recipe(seed=seed)
     saved = read_checkpoint(out) if resume else None
-    if not resume and (out / "instrument.yaml").exists():
+    if not resume and any((out / file).exists() for file in (SPEC_FILE, STATE_FILE)):
         raise TrainingStateError(
             f"{out}: holds an instrument already; go on with --resume, or choose another folder."
         )
-    if saved is not None:
-        spec, recipe = InstrumentSpec.read(out / "instrument.yaml"), Recipe(**saved.recipe)
-    takes = load_recording(recording, (spec or InstrumentSpec()).rates.sample_rate)
-    if spec is None:
-        spec = measured_spec(out.name, takes)
-    cuts = Cuts(prepare_examples(takes, spec, recipe.seed), spec, recipe)
-    run = Run(out, spec, recipe, cuts, minutes, steps, quiet)
+    remove_leftovers(out)
+    spec = saved.plan.spec if saved else spec or InstrumentSpec()
+    takes = load_recording(recording, spec.rates.sample_rate)
+    if saved is None:
+        spec, recipe = measured_spec(out.name, takes, spec), recipe or Recipe(seed=seed)
+        plan = Plan(spec, recipe, 20.0 if minutes is None and steps is None else minutes, steps)
+    elif minutes is None and steps is None:
+        plan = saved.plan
+    else:
+        plan = replace(saved.plan, minutes=minutes, steps=steps)
+    examples = prepare_examples(takes, plan.spec, plan.recipe.seed)
+    cuts = Cuts(examples, plan.spec, plan.recipe)
+    run = Run(out, plan, cuts, quiet)
+    if warning := cuts.warning():
+        run.say(f"Warning: {warning}")
     if saved is not None:
         if saved.data != cuts.digest:
             raise TrainingStateError(
@@ -247,6 +251,8 @@ def train(
             )
         saved.restore(run.model, run.optimizer)
         run.state = saved.state
+        if run.state.best_weights is not None:  # what is in `out` may be missing or older
+            write_instrument(out, plan.spec, run.state.best_weights)
     try:
         if run.progress() < 1.0:
             run.fit()
@@ -261,24 +267,40 @@ def train(
     return run.state.history
 
 
-def measured_spec(name: str, takes) -> InstrumentSpec:
-    """The guitar's schema with this recording's stiffness, tuning and range."""
-    stiffness, tuning = measured_stiffness(takes)
+def measured_spec(
+    name: str, takes: list[Take], base: InstrumentSpec | None = None
+) -> InstrumentSpec:
+    """A schema with this recording's stiffness, tuning and range.
+
+    Args:
+      name: Of the instrument; what a name cannot hold is replaced.
+      takes: What to measure.
+      base: Controls, rates and sizes; default: the guitar's. Breakpoints of stiffness or tuning
+        that it names itself stay as they are.
+    """
+    base = base or InstrumentSpec()
+    given, open_ = base.architecture, Architecture()
+    measured = {}
+    if open_.inharmonicity == given.inharmonicity or open_.tuning_cents == given.tuning_cents:
+        stiffness, tuning = measured_stiffness(takes)
+        if given.inharmonicity == open_.inharmonicity:
+            measured["inharmonicity"] = stiffness
+        if given.tuning_cents == open_.tuning_cents:
+            measured["tuning_cents"] = tuning
     pitches = [note.pitch for take in takes for note in take.performance.notes]
-    base = InstrumentSpec()
     return base.model_copy(
         update={
             "name": re.sub(r"[^A-Za-z0-9_.-]+", "-", name).strip("-_.") or "guitar",
             "pitch_range": (min(pitches), max(pitches)),
-            "data_licence": takes[0].meta.licence,
-            "architecture": base.architecture.model_copy(
-                update={"inharmonicity": stiffness, "tuning_cents": tuning}
-            ),
+            "data_licence": takes[0].meta.licence or base.data_licence,
+            "architecture": given.model_copy(update=measured),
+            "provenance": {},
+            "figures": {},
         }
     )
 
 
-def _finish(run: Run, recording, takes) -> None:
+def _finish(run: Run, recording: str | Path, takes: list[Take]) -> None:
     """Writes the instrument once more with its provenance, if it ever beat nothing at all."""
     if run.state.best_weights is None:
         return

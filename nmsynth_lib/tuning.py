@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from nmsynth_lib.controls import midi_to_hz
-from nmsynth_lib.performance import Note, held
+from nmsynth_lib.performance import Note, held, midi_to_hz
 from nmsynth_lib.recordings import Take
 
 MIN_SECONDS, MAX_SECONDS, SKIP_SECONDS = 0.35, 1.0, 0.04

@@ -23,6 +23,7 @@ import yaml
 
 from nmsynth_lib import __version__
 from nmsynth_lib.cli import main
+from nmsynth_lib.errors import ControlRangeError
 from nmsynth_lib.performance import Performance
 from nmsynth_lib.schema import Architecture, InstrumentSpec
 
@@ -173,7 +174,7 @@ def test_help_is_light_and_names_every_command():
     ("command", "options"),
     [
         ("make-recording", "--out --minutes --seed --levels --midi --quiet"),
-        ("train", "--out --minutes --steps --seed --resume --quiet"),
+        ("train", "--out --minutes --steps --seed --resume --schema --quiet"),
         ("render", "-o --instrument --cc --transpose --stems --seed --overlaps --tail --quiet"),
         ("instruments", "--json"),
     ],
@@ -514,6 +515,9 @@ def test_bad_recording(nmsynth, tmp_path, make):
         ("train nowhere --out new", ["nowhere", "no such folder"]),
         ("train takes --out new --resume", ["new", "without --resume"]),
         ("train takes --out hum", ["hum", "--resume"]),
+        ("train takes --out new --schema missing.yaml", ["missing.yaml", "no such file"]),
+        ("train takes --out new --schema takes", ["takes", "not readable"]),
+        ("train takes --out new --schema hum/instrument.yaml --resume", ["--schema", "its own"]),
         ("train takes --out file", ["file", "choose another"]),
         ("train takes --out .", [".", "choose another name"]),
         ("train takes --out -guitar-", ["-guitar-", "choose another name"]),
@@ -649,6 +653,38 @@ def test_a_recording_is_ready_to_train_on(nmsynth, tmp_path, song):
     assert [note.pitch for note in take.performance.notes] == [40, 45]
 
 
+def test_a_style_channel_of_ones_own_is_an_entry_in_a_file(nmsynth, tmp_path, song):
+    """A schema with CC74 trains from the shell, and the instrument moves with it."""
+    takes, schema, out = tmp_path / "takes", tmp_path / "bright.yaml", tmp_path / "bright"
+    assert nmsynth("make-recording", "string", "--out", takes, "--minutes", 0.2).status == 0
+    entries = InstrumentSpec(name="other", architecture=SMALL).model_dump(mode="json")
+    own = {"name": "tone", "source": "cc", "cc": 74, "low": 0, "high": 127, "default": 64}
+    kept = {key: entries[key] for key in ("architecture", "controls")}
+    kept["architecture"]["gru_units"] = 12
+    schema.write_text(yaml.safe_dump({**kept, "controls": [*kept["controls"], own]}))
+    result = nmsynth("train", takes, "--out", out, "--steps", 2, "--schema", schema)
+    assert result.status == 0, result.err
+    spec = InstrumentSpec.read(out / "instrument.yaml")
+    assert spec.name == "bright" and spec.architecture.gru_units == 12
+    assert [control.cc for control in spec.style_channels()] == [55, 74]
+    assert nmsynth("train", takes, "--out", out, "--resume", "-q") == Result(0, "", "")
+    sounds = []
+    for value in (0, 127):
+        options = ["--instrument", out, "--cc", f"74={value}", "--quiet"]
+        assert nmsynth("render", song, "-o", tmp_path / "a.wav", *options).status == 0
+        sounds.append((tmp_path / "a.wav").read_bytes())
+    assert sounds[0] != sounds[1]
+
+
+def test_a_stream_refuses_at_once(guitar, song):
+    """Not at its first block: by then a file may have been opened for it."""
+    from nmsynth_lib.instrument import Instrument
+
+    for wrong in ({"block": 0}, {"tail": -1.0}, {"cc": {7: 1}}):
+        with pytest.raises(ControlRangeError):
+            Instrument.load(guitar).stream(song, **wrong)
+
+
 # --- Stopped from outside -------------------------------------------------------------------------
 
 
@@ -691,6 +727,15 @@ def test_a_closed_pipe_is_no_error(command):
     assert (done.returncode, done.stderr) == (0, "")
 
 
+@pytest.mark.parametrize(("code", "status"), [(3, 3), (0, 0), (None, 0)])
+def test_an_exit_keeps_its_status(nmsynth, tmp_path, monkeypatch, code, status):
+    def leave(*arguments):
+        sys.exit(code)
+
+    monkeypatch.setattr("nmsynth_lib.guitars.make_recording", leave)
+    assert nmsynth("make-recording", "string", "--out", tmp_path / "takes").status == status
+
+
 def test_an_unforeseen_error_of_the_system_is_one_line(nmsynth, tmp_path, monkeypatch):
     def closed(*arguments):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), "secret/takes")
@@ -707,7 +752,7 @@ def test_an_unforeseen_error_of_the_system_is_one_line(nmsynth, tmp_path, monkey
 @pytest.fixture
 def shipped(monkeypatch, guitar) -> Path:
     """Whatever is shipped, for the moment it is the one instrument of these tests."""
-    monkeypatch.setattr("nmsynth_lib.instrument.SHIPPED", guitar.parent)
+    monkeypatch.setattr("nmsynth_lib.instrument_files.SHIPPED", guitar.parent)
     return guitar
 
 
@@ -745,7 +790,7 @@ def test_a_shipped_instrument_is_rendered_by_name(nmsynth, shipped, tmp_path, so
 
 
 def test_no_instruments_shipped(nmsynth, tmp_path, monkeypatch):
-    monkeypatch.setattr("nmsynth_lib.instrument.SHIPPED", tmp_path)
+    monkeypatch.setattr("nmsynth_lib.instrument_files.SHIPPED", tmp_path)
     result = nmsynth("instruments")
     assert result.status == 0 and "nmsynth train" in result.out
 

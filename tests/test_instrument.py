@@ -18,7 +18,8 @@ from nmsynth_lib.errors import (
     SchemaError,
     WeightsError,
 )
-from nmsynth_lib.instrument import RENDER_FRAMES, Instrument, find_instrument
+from nmsynth_lib.instrument import RENDER_FRAMES, Instrument
+from nmsynth_lib.instrument_files import find_instrument
 from nmsynth_lib.model import GuitarModel
 from nmsynth_lib.performance import Performance
 from nmsynth_lib.schema import Architecture, AudioRates, ControlSpec, InstrumentSpec

@@ -5,10 +5,12 @@ import pytest
 
 from nmsynth_lib import control_sweep, metrics
 from nmsynth_lib.guitars.string import string_audio, string_partial_decay
-from nmsynth_lib.note_measures import level_db, note_table, running_energy
+from nmsynth_lib.level_measures import level_db, level_slope, running_energy
+from nmsynth_lib.note_measures import note_table
 from nmsynth_lib.onset_measures import attack_time
 from nmsynth_lib.performance import Note, Performance
-from nmsynth_lib.pitch_measures import level_slope, partial_decay, tracked_f0
+from nmsynth_lib.pitch_measures import partial_decay, tracked_f0
+from nmsynth_lib.spectrum_measures import brightness_hz
 
 RATE = 16000
 NOISE = 10 ** (-84 / 20)  # rms of the guitars' noise floor
@@ -275,8 +277,8 @@ def test_mss_of_doubled_noise_is_its_definition():
 def test_brightness_of_two_sines_is_their_mean_weighted_by_magnitude():
     time = np.arange(RATE) / RATE
     audio = np.sin(2 * np.pi * 1000 * time) + 0.5 * np.sin(2 * np.pi * 4000 * time)
-    assert control_sweep.brightness_hz(audio, RATE, 0.1) == pytest.approx(2000, rel=0.01)
-    assert control_sweep.brightness_hz(np.zeros(RATE), RATE, 0.1) == 0
+    assert brightness_hz(audio, RATE, 0.1) == pytest.approx(2000, rel=0.01)
+    assert brightness_hz(np.zeros(RATE), RATE, 0.1) == 0
 
 
 # --- the report

@@ -12,7 +12,7 @@ import pytest
 from page_sounds import displayed, html_of, played_in
 
 from nmsynth_lib.note_measures import note_table
-from nmsynth_lib.plots import partial_levels_db
+from nmsynth_lib.pitch_measures import partial_levels
 from nmsynth_lib.widgets.words import note_sound
 
 NOTEBOOK = Path(__file__).resolve().parents[1] / "notebooks" / "00_hear_it.ipynb"
@@ -103,10 +103,11 @@ def test_the_muted_note_is_over_and_dull_while_the_open_one_rings(made):
     open_note, muted_note = names["open_note"], names["muted_note"]
     assert measured(made, muted_note).t20_s < 0.9 < 1.8 < measured(made, open_note).t20_s
     late = (0.2, 0.3)  # a tenth of a second after the onset
-    high = [partial_levels_db(note, 82.41, range(8, 20)).max(axis=0) for note in names["rising"]]
-    frames = slice(*(round(t * 16000 / 128) for t in late))
-    muted_high, open_high = high[0][frames].mean(), high[-1][frames].mean()
-    assert open_high - muted_high > 15
+    muted_high, open_high = (
+        partial_levels(names["rising"][which], 16000, 82.41, range(8, 20), *late)[1].max(axis=0)
+        for which in (0, -1)
+    )
+    assert open_high.mean() - muted_high.mean() > 15
 
 
 def test_the_muted_note_is_not_just_quieter(made):
@@ -138,14 +139,14 @@ def test_the_example_has_four_groups_of_three_open_and_muted_in_turn(made):
 def test_the_higher_the_partial_the_sooner_it_dies(made):
     """Of the muted note, partials 1, 4, 8; and the open note's partial 8 outlives the muted one."""
     levels = {
-        key: partial_levels_db(made["names"][key][1600:], 82.41, (1, 4, 8), hop=64)
+        key: partial_levels(made["names"][key], 16000, 82.41, (1, 4, 8), 0.1, 3.0)[1]
         for key in ("open_note", "muted_note")
     }
 
     def fall(level):
         below = np.flatnonzero(level <= level.max() - 20)
         below = below[below > level.argmax()]
-        return below[0] * 64 / 16000 if len(below) else np.inf
+        return below[0] / 1000 if len(below) else np.inf
 
     muted = [fall(level) for level in levels["muted_note"]]
     assert muted[0] > muted[1] > muted[2]

@@ -306,6 +306,27 @@ def test_meta_is_kept_with_the_takes(folder):
     assert (take.meta.licence, take.meta.source, take.meta.split) == ("CC0-1.0", "my attic", "auto")
 
 
+def test_meta_may_hold_out_a_single_take(tmp_path):
+    for name in ("Day", "evening"):
+        write_take(tmp_path, name)
+    (tmp_path / "meta.yaml").write_text("licence: CC0-1.0\ntakes: {Evening: {split: validation}}\n")
+    day, evening = load_recording(tmp_path)
+    assert (day.meta.split, evening.meta.split) == ("auto", "validation")
+    assert day.meta.licence == evening.meta.licence == "CC0-1.0"
+    n_frames = len(day.audio) // HOP
+    assert prepare_examples([day, evening], SPEC).training == ((0, n_frames),)
+
+
+@pytest.mark.parametrize(
+    "entries", ["takes: {night: {split: train}}", "takes: [a]", "takes: {a: 3}", "just words"]
+)
+def test_a_wrong_entry_for_a_take_is_one_line(folder, entries):
+    (folder / "meta.yaml").write_text(entries)
+    with pytest.raises(RecordingError, match=r"meta\.yaml") as caught:
+        load_recording(folder)
+    assert "\n" not in str(caught.value)
+
+
 def test_an_empty_meta_says_nothing(folder):
     (folder / "meta.yaml").write_text("")
     assert load_recording(folder)[0].meta == TakeMeta()

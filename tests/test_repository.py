@@ -135,6 +135,23 @@ def test_lock_agrees_with_pyproject(lock, extras, project):
         assert all(requirement.specifier.contains(v) for v in versions), (requirement, versions)
 
 
+def test_whatever_the_library_imports_is_declared(project):
+    """A package that came only because another wants it may be gone with the next lock."""
+    from importlib.metadata import packages_distributions
+
+    declared = {canonicalize_name(Requirement(line).name) for line in project["dependencies"]}
+    declared |= {"tensorflow", "keras", "tensorflow-cpu"}  # keras is a part of TensorFlow
+    owners = packages_distributions()
+    for path in sorted((ROOT / "nmsynth_lib").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module] if isinstance(node, ast.ImportFrom) and node.module else []
+            for name in {name.partition(".")[0] for name in names} - sys.stdlib_module_names:
+                if name != "nmsynth_lib":
+                    owner = {canonicalize_name(one) for one in owners.get(name, [name])}
+                    assert owner & declared, f"{path.name} imports {name}: add it to pyproject.toml"
+
+
 @pytest.mark.parametrize("lock", ["requirements.lock", "binder/requirements.lock"])
 def test_every_pin_has_a_hash_and_one_version(lock):
     for name, found in pinned(ROOT / lock).items():

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from nmsynth_lib.controls import control_curves
 from nmsynth_lib.errors import SchemaError
+from nmsynth_lib.midi.channel import MACHINERY
 from nmsynth_lib.performance import Performance
 from nmsynth_lib.schema import (
-    RESERVED_CC,
     Architecture,
     AudioRates,
     ControlSpec,
@@ -27,7 +27,7 @@ def specs(draw):
     cc = ControlSpec(
         name="channel",
         source="cc",
-        cc=draw(st.integers(0, 119).filter(lambda number: number not in RESERVED_CC)),
+        cc=draw(st.integers(0, 119).filter(lambda number: number not in MACHINERY)),
         low=0,
         high=draw(st.floats(0.5, 127)),
         default=draw(finite),
@@ -96,6 +96,14 @@ WRONG_CONTROL = {
     "cc with another source": ({"source": "velocity"}, "bend_depth"),
     "unheard-of source": ({"source": "breath"}, "controls.1.source"),
     "a log scale of a cc": ({"scale": "log"}, "bend_depth"),
+    "a ramp of note times": (
+        {"source": "since_onset", "cc": None, "interpolation": "ramp"},
+        "bend_depth: interpolation: ramp is for source: cc",
+    ),
+    "a ramp of velocity": (
+        {"source": "velocity", "cc": None, "interpolation": "ramp"},
+        "bend_depth: interpolation: ramp is for source: cc",
+    ),
     "knee of 0": ({"knee": 0}, "controls.1.knee"),
     "a name in capitals": ({"name": "Bend"}, "controls.1.name"),
     "a name used twice": ({"name": "pitch"}, "pitch"),
@@ -175,3 +183,19 @@ def test_frame_rate_is_samples_over_hop(sample_rate, hop):
 def test_midi_s_own_controllers_are_no_style_channels(number):
     with pytest.raises(ValueError, match=f"CC{number} is MIDI's own"):
         ControlSpec(name="pedal", source="cc", cc=number, low=0, high=127)
+
+
+def test_a_ramp_of_pitch_is_read_and_changes_nothing(tmp_path):
+    """Older instruments have one; pitch follows the bend in either case."""
+    path = tmp_path / "instrument.yaml"
+    InstrumentSpec(name="mine").write(path)
+    entries = yaml.safe_load(path.read_text())
+    entries["controls"][0]["interpolation"] = "ramp"
+    path.write_text(yaml.safe_dump(entries))
+    music = Performance.from_notes(
+        [(40, 100, 0.0, 0.2), (47, 90, 0.2, 0.4)], bend=[(0.1, 0.5), (0.3, 0.0)]
+    )
+    older, newer = (control_curves(music, spec, 120) for spec in (
+        InstrumentSpec.read(path), InstrumentSpec(name="mine")))  # fmt: skip
+    assert np.array_equal(older.values, newer.values)
+    assert np.array_equal(older.f0_hz, newer.f0_hz)

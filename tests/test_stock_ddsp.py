@@ -1,5 +1,6 @@
 """The door to ddsp: it opens on today's Python, and what is behind it is the published package."""
 
+import subprocess
 import sys
 from importlib import metadata
 
@@ -40,3 +41,10 @@ def test_the_spectral_loss_runs_and_is_zero_for_equal_sounds():
     sound = tf.random.stateless_uniform([1, 8000], [1, 2], -1, 1)
     assert float(loss(sound, sound)) == 0.0
     assert float(loss(sound, 0.5 * sound)) > 0.5
+
+
+def test_it_opens_where_the_error_stream_is_closed():
+    """As some services start a program."""
+    code = "import os, sys; os.close(2); from nmsynth_lib.engines import tf; print(tf.ones(1)[0])"
+    done = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    assert (done.returncode, done.stdout) == (0, "tf.Tensor(1.0, shape=(), dtype=float32)\n")

@@ -39,7 +39,8 @@ ORIGINAL = {  # dB/s, measured on the audio that the authors published
 
 def measure(name: str) -> dict[str, float]:
     """Every figure of one shipped instrument."""
-    from nmsynth_lib.instrument import SHIPPED, Instrument
+    from nmsynth_lib.instrument import Instrument
+    from nmsynth_lib.instrument_files import SHIPPED
     from nmsynth_lib.recordings import load_recording
     from nmsynth_lib.report import control_report, long_note, sound_figures, training_recording
 
@@ -48,7 +49,9 @@ def measure(name: str) -> dict[str, float]:
         figures = sound_figures(instrument, name, load_recording(folder))
     figures |= control_report(instrument, name)[0]
     for word, openness in (("muted", 0), ("open", 127)):
-        for key, value in long_note(instrument.render, 36, openness).items():
+        for key, value in long_note(
+            instrument.render, 36, openness, sample_rate=instrument.sample_rate
+        ).items():
             figures[f"c2_{word}_{key}"] = value
     figures = {key: round(float(v), 4) for key, v in figures.items() if math.isfinite(v)}
     held_out = instrument.spec.figures.get("held_out_loss")

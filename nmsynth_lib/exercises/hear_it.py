@@ -11,9 +11,9 @@ from numbers import Real
 import numpy as np
 
 from nmsynth_lib.audio import listen
-from nmsynth_lib.note_measures import OPENNESS_CC, note_table
-from nmsynth_lib.performance import Note, Performance, held
-from nmsynth_lib.plots import partial_levels_db
+from nmsynth_lib.note_measures import note_table
+from nmsynth_lib.performance import OPENNESS_CC, Note, Performance, held, midi_to_hz
+from nmsynth_lib.pitch_measures import partial_levels
 
 RIGHT = "Right. "
 RING_FROM, RING_TO = 0.85, 1.15  # seconds that "about one second" may be
@@ -93,22 +93,21 @@ def check_first_to_die(guitar, partial: int | None) -> str:
     if partial not in PARTIALS:
         return f"Not yet. Your guess is {partial}; choose 1, 4 or 8."
     audio = guitar.render(_LONG_E2, cc={OPENNESS_CC: 1})
-    from_onset = audio[round(0.1 * guitar.sample_rate) :]
-    levels = partial_levels_db(from_onset, 82.41, PARTIALS, guitar.sample_rate, hop=64)
-    falls = {
-        k: _seconds_to_fall(level, 64 / guitar.sample_rate)
-        for k, level in zip(PARTIALS, levels, strict=True)
-    }
+    (note,), rate = _LONG_E2.notes, guitar.sample_rate
+    times, levels = partial_levels(
+        audio, rate, float(midi_to_hz(note.pitch)), PARTIALS, note.onset, len(audio) / rate
+    )
+    falls = {k: _seconds_to_fall(times, level) for k, level in zip(PARTIALS, levels, strict=True)}
     said = ", ".join(f"partial {k} after {seconds:.2f} s" for k, seconds in falls.items())
     if partial != min(falls, key=falls.get):
         return f"Not yet. 20 dB down: {said}. Which of them is the dull end of the sound?"
     return f"{RIGHT}20 dB down: {said}. The hand damps each period, and high partials have more."
 
 
-def _seconds_to_fall(level_db: np.ndarray, step: float, drop_db: float = 20.0) -> float:
+def _seconds_to_fall(times: np.ndarray, level_db: np.ndarray, drop_db: float = 20.0) -> float:
     top = int(level_db.argmax())
     below = np.flatnonzero(level_db[top:] <= level_db[top] - drop_db)
-    return float(below[0] * step) if len(below) else float("inf")
+    return float(times[top + below[0]] - times[top]) if len(below) else float("inf")
 
 
 def _not_a_midi_value(value: object) -> str:

@@ -5,13 +5,13 @@ Road: Performance -> [guitars] -> audio of a known instrument -> recordings -> t
 Explained in notebook 01, "Two guitars".
 """
 
-import shutil
-import tempfile
+import io
 from pathlib import Path
 
 import numpy as np
 
-from nmsynth_lib.errors import NmsynthError, OutputError
+from nmsynth_lib.errors import NmsynthError
+from nmsynth_lib.files import all_appearing, output_error
 from nmsynth_lib.performance import Performance
 
 GUITARS = ("string", "sampled")
@@ -67,10 +67,11 @@ def make_recording(
     seed: int = 1,
     levels: str = "two",
     midi: str | Path | None = None,
+    sample_rate: int = 16000,
 ) -> Path:
     """Records a guitar: a folder with one take, ready to train on.
 
-    Writes NAME.flac (16 kHz, 16 bit, mono), NAME.mid and meta.yaml, where NAME is the guitar or the
+    Writes NAME.flac (16 bit, mono), NAME.mid and meta.yaml, where NAME is the guitar or the
     stem of `midi`. Each file appears when all are complete.
 
     Args:
@@ -80,6 +81,7 @@ def make_recording(
       seed: Of score and playing.
       levels: CC55 values of the built-in score, "two" or "continuous".
       midi: A MIDI file to play instead of the built-in score.
+      sample_rate: Of the recording, Hz.
 
     Returns:
       The folder.
@@ -99,7 +101,6 @@ def make_recording(
     else:
         performance, name = Performance.from_midi(midi), Path(midi).stem
         score = Path(midi).name
-    sample_rate = 16000
     audio = play(guitar, performance, sample_rate, seed)
     meta = {
         "guitar": guitar,
@@ -123,30 +124,22 @@ def _write_take(
     performance: Performance,
     meta: dict,
 ) -> Path:
-    """Writes the three files beside their places, then renames them all."""
+    """Writes the three files, which appear together."""
     import soundfile
     import yaml
 
+    flac = io.BytesIO()
+    soundfile.write(flac, audio, sample_rate, format="FLAC", subtype="PCM_16")
+    text = yaml.safe_dump(meta, sort_keys=False, allow_unicode=True, width=100)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        unfinished = Path(tempfile.mkdtemp(prefix=".take-", dir=folder))
     except OSError as error:
-        raise OutputError(
-            f"{folder}: {error.strerror or error}; choose a folder that can be written."
-        ) from error
-    try:
-        soundfile.write(unfinished / f"{name}.flac", audio, sample_rate, subtype="PCM_16")
-        performance.write_midi(unfinished / f"{name}.mid")
-        text = yaml.safe_dump(meta, sort_keys=False, allow_unicode=True, width=100)
-        (unfinished / "meta.yaml").write_text(text, encoding="utf-8")
-        for file in sorted(unfinished.iterdir()):
-            file.replace(folder / file.name)
-    except (OSError, soundfile.SoundFileError) as error:
-        raise OutputError(
-            f"{folder}: the take could not be written ({error}); is the disk full?"
-        ) from error
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
+        raise output_error(folder, error) from error
+    names = (f"{name}.flac", f"{name}.mid", "meta.yaml")
+    with all_appearing([folder / file for file in names]) as (sound, midi, about):
+        sound.write_bytes(flac.getbuffer())
+        performance.write_midi(midi)
+        about.write_text(text, encoding="utf-8")
     return folder
 
 

@@ -20,9 +20,8 @@ import soundfile
 import soxr
 
 from nmsynth_lib.errors import ToolMissingError
-from nmsynth_lib.performance import Note, Performance, held
+from nmsynth_lib.performance import OPENNESS_CC, Note, Performance, held
 
-OPENNESS_CC = 55
 OPEN_FROM = 64  # CC55 from here on is the clean guitar
 CLEAN, MUTED = 27, 28  # General MIDI programs, counted from 0
 FONT_VARIABLE = "NMSYNTH_SOUNDFONT"

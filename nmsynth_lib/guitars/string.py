@@ -20,9 +20,8 @@ import soxr
 from scipy.signal import butter, sosfilt
 from scipy.special import erfc
 
-from nmsynth_lib.performance import Note, Performance, held
+from nmsynth_lib.performance import OPENNESS_CC, Note, Performance, held, midi_to_hz
 
-OPENNESS_CC = 55
 E2_HZ = 82.4
 STIFFNESS_AT_E2 = 1e-5
 PEAK_DBFS = -3.0  # a pluck of velocity 127
@@ -145,7 +144,7 @@ def _note_audio(
     times = np.maximum((start + borders) / rate, note.onset)
     openness = held(performance.controllers.get(OPENNESS_CC, ()), times, 0) / 127.0
     bend = held(performance.bend, times, 0.0)
-    f0 = 440.0 * 2.0 ** ((note.pitch + bend - 69.0) / 12.0)
+    f0 = midi_to_hz(note.pitch + bend)
     damping = np.clip((times - note.offset) / 0.01, 0.0, 1.0)
 
     gain = 10 ** ((string_peak_level(note.velocity) + _jitter(rng, JITTER_DB)) / 20)

@@ -11,8 +11,6 @@ Explained in notebook 01, "From notes to curves".
 """
 
 import io
-import os
-import tempfile
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,9 +21,9 @@ from nmsynth_lib.errors import (
     DrumsError,
     NoNotesError,
     NotMidiError,
-    OutputError,
     SeveralInstrumentsError,
 )
+from nmsynth_lib.files import appearing
 from nmsynth_lib.midi.channel import (
     DATA_ENTRY,
     DATA_ENTRY_LSB,
@@ -233,21 +231,5 @@ def write_guitar_track(
         ]
     finished = io.BytesIO()
     midi.save(file=finished)
-    _appear(Path(path), finished.getvalue())
-
-
-def _appear(path: Path, data: bytes) -> None:
-    """Write a file so that it is there completely or not at all."""
-    temporary = None
-    try:
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except OSError as error:
-        if temporary and os.path.exists(temporary):
-            os.unlink(temporary)
-        raise OutputError(
-            f"{path} could not be written: {error.strerror}. Check the folder and the free space."
-        ) from None
+    with appearing(path) as part:
+        part.write_bytes(finished.getvalue())

@@ -97,6 +97,7 @@ class LoopPlayer {
     const gain = this.context.createGain();
     source.buffer = buffer;
     source.loop = this.loop;
+    gain.gain.value = 0; // else a sound replaced before `when` would be held at full level
     gain.gain.setValueAtTime(0, when);
     gain.gain.linearRampToValueAtTime(1, when + (this.playing ? FADE_SECONDS : 0.002));
     source.connect(gain).connect(this.out);

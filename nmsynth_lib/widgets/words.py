@@ -10,11 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nmsynth_lib.controls import midi_to_hz
 from nmsynth_lib.midi.channel import note_name
-from nmsynth_lib.note_measures import OPENNESS_CC, NoteMeasures, note_table
-from nmsynth_lib.performance import Note, Performance, held
-from nmsynth_lib.plots import spectrogram_db
+from nmsynth_lib.note_measures import NoteMeasures, note_table
+from nmsynth_lib.performance import OPENNESS_CC, Note, Performance, held, midi_to_hz
+from nmsynth_lib.spectrum_measures import centroid_hz
 
 OPEN, MUTED = 96, 32  # CC55 from which, and below which, a note is called so
 FADING = 1.0  # seconds to fall by 20 dB from which a note fades rather than dies
@@ -75,9 +74,7 @@ def note_sound(
     measures = note_table(piece, sample_rate, performance.between(start, end), pitch=False)[-1]
     lasts = min(note.offset - note.onset, 0.4)
     first, last = (round((note.onset + t) * sample_rate) for t in (min(0.1, lasts / 2), lasts))
-    power = (10 ** (spectrogram_db(audio[first:last], sample_rate) / 10)).mean(axis=0)
-    hz = np.linspace(0, sample_rate / 2, len(power))
-    return NoteSound(measures, float((power * hz).sum() / power.sum()))
+    return NoteSound(measures, centroid_hz(audio[first:last], sample_rate))
 
 
 def longest_notes(performance: Performance) -> list[Note]:
