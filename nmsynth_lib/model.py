@@ -64,8 +64,11 @@ class GuitarModel(keras.Model):
         Args:
           controls: Curves of the frames that end with sample 0, [1, n_frames, n_controls].
         """
-        _, memory = self.decoder(controls)
-        return ModelState(memory, silent_state(self.spec.architecture, self.spec.rates))
+        parameters, memory = self.decoder(controls)
+        # A note that begins with sample 0 has been rising in the frame before, as any other would.
+        amplitudes = parameters.amplitude[:, -1] * parameters.distribution[:, -1]
+        rest = silent_state(self.spec.architecture, self.spec.rates)
+        return ModelState(memory, rest._replace(amplitudes=amplitudes))
 
     @tf.function(reduce_retracing=False)
     def block(
