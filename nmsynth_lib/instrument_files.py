@@ -11,19 +11,20 @@ Explained in notebook 02, "Stop and go on".
 from __future__ import annotations
 
 import hashlib
+import io
 import re
-import tempfile
 from pathlib import Path
 
 import numpy as np
 
-from nmsynth_lib.errors import InstrumentNotFoundError, OutputError, WeightsError
+from nmsynth_lib.errors import InstrumentNotFoundError, WeightsError
 from nmsynth_lib.files import all_appearing, output_error
 from nmsynth_lib.schema import InstrumentSpec
 
 SPEC_FILE = "instrument.yaml"
 WEIGHTS_FILE = "model.weights.h5"
 SUMS_FILE = "SHA256SUMS"
+HDF5_BYTES = 250_000  # at most, beside the weights themselves
 SHIPPED = Path(__file__).resolve().parent.parent / "assets" / "instruments"
 
 
@@ -89,10 +90,14 @@ def write_instrument(
       WeightsError: the weights do not fit the spec.
     """
     out = Path(out)
-    content = _content(out, spec, weights)
+    content = _content(spec, weights)
     if sums:
         lines = [f"{hashlib.sha256(data).hexdigest()}  {name}\n" for name, data in content.items()]
         content[SUMS_FILE] = "".join(lines).encode()
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise output_error(out, error) from error
     with all_appearing([out / name for name in content]) as parts:
         for part, data in zip(parts, content.values(), strict=True):
             part.write_bytes(data)
@@ -100,24 +105,26 @@ def write_instrument(
         (out / SUMS_FILE).unlink(missing_ok=True)
 
 
-def _content(out: Path, spec: InstrumentSpec, weights: list[np.ndarray]) -> dict[str, bytes]:
-    """Bytes of weights and schema by file name, made in a scratch folder inside `out`."""
+class _InMemory(io.BytesIO):
+    """A file of weights that is made in memory, under the name that Keras looks at.
+
+    HDF5 does not report a disk that fills up while it writes: it ends the program with a
+    segmentation fault. So it never writes to the disk here.
+    """
+
+    def __str__(self) -> str:
+        return WEIGHTS_FILE
+
+
+def _content(spec: InstrumentSpec, weights: list[np.ndarray]) -> dict[str, bytes]:
+    """Bytes of weights and schema by file name."""
     from nmsynth_lib.model import GuitarModel
 
     model = GuitarModel(spec)
     assign_weights(model.weights, weights, "this list of weights")
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        # In `out`, so that what a killed program leaves there is found and removed later.
-        with tempfile.TemporaryDirectory(".part", f".{WEIGHTS_FILE}.", out) as scratch:
-            model.save_weights(Path(scratch) / WEIGHTS_FILE)
-            spec.write(Path(scratch) / SPEC_FILE)
-            return {name: (Path(scratch) / name).read_bytes() for name in (WEIGHTS_FILE, SPEC_FILE)}
-    except OSError as error:
-        raise output_error(out, error) from error
-    except RuntimeError as error:  # what h5py makes of a disk that fills up while it closes a file
-        reason = " ".join(str(error).split())[:160]
-        raise OutputError(f"{out}: not written ({reason}); free some space there.") from error
+    file = _InMemory()
+    model.save_weights(file)
+    return {WEIGHTS_FILE: file.getvalue(), SPEC_FILE: spec.text().encode()}
 
 
 def check_sums(folder: Path) -> None:

@@ -192,8 +192,11 @@ class InstrumentSpec(_Strict):
             where = ".".join(str(part) for part in first["loc"]) or "the file"
             raise SchemaError(f"{path}: {where}: {first['msg']}.") from None
 
-    def write(self, path: str | Path) -> None:
-        """Writes `instrument.yaml`, readable and in the order of the schema."""
+    def text(self) -> str:
+        """The content of `instrument.yaml`, readable and in the order of the schema."""
         entries = self.model_dump(mode="json", exclude_none=True)
-        text = yaml.safe_dump(entries, sort_keys=False, allow_unicode=True, width=100)
-        Path(path).write_text(text, encoding="utf-8")
+        return yaml.safe_dump(entries, sort_keys=False, allow_unicode=True, width=100)
+
+    def write(self, path: str | Path) -> None:
+        """Writes `instrument.yaml`."""
+        Path(path).write_text(self.text(), encoding="utf-8")

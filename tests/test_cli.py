@@ -24,6 +24,7 @@ import yaml
 from nmsynth_lib import __version__
 from nmsynth_lib.cli import main
 from nmsynth_lib.errors import ControlRangeError
+from nmsynth_lib.guitars import play
 from nmsynth_lib.performance import Performance
 from nmsynth_lib.schema import Architecture, InstrumentSpec
 
@@ -444,6 +445,7 @@ def test_a_disk_that_fills_up_in_the_middle_of_a_flac_file(nmsynth, tmp_path, gu
 
 
 def test_a_full_disk_while_recording(nmsynth, tmp_path, song):
+    play("string", Performance.from_midi(song))  # numba's compiler writes its cache, once
     before = tree(tmp_path)
     with disk_with_room_for(4096):
         result = nmsynth("make-recording", "string", "--midi", song, "--out", tmp_path / "takes")
