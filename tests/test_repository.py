@@ -178,9 +178,12 @@ def test_lock_holds_the_build_backend(lock):
 
 def test_this_environment_is_the_locked_one():
     """A package that somebody installed by hand would be missing on the next machine."""
+    import sysconfig
     from importlib.metadata import distributions
 
-    here = {canonicalize_name(d.metadata["Name"]): d.version for d in distributions()}
+    # Not all of sys.path: setuptools, once imported, adds what it carries inside itself.
+    installed = distributions(path=[sysconfig.get_path("purelib")])
+    here = {canonicalize_name(d.metadata["Name"]): d.version for d in installed}
     pins = pinned(ROOT / "requirements.lock")
     assert set(here) - set(pins) <= {"nmsynth", "pip"}
     other = {n: (v, pins[n][0]["version"]) for n, v in here.items()
