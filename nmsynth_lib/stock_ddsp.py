@@ -1,8 +1,9 @@
 """The one door to Google's `ddsp` package.
 
 `ddsp` asks for `crepe` (a pitch tracker that downloads its weights while it is built) and for
-TensorFlow 2.11. We install it without those pins; only its audio pitch tracking needs `crepe`, and
-our F0 comes from MIDI, so an empty module takes that place before the import.
+TensorFlow 2.11. We install it without those pins. Only its pitch tracking from audio and its note
+transcriber need `crepe` and `tensorflow_probability` (45 MB to import); our F0 comes from MIDI, so
+empty modules take those places while `ddsp` is imported.
 
 Used from it: the exp-sigmoid, the noise source's filter design, FFT convolution and the spectral
 loss (as the published definition of `mss`).
@@ -17,7 +18,10 @@ import warnings
 
 from nmsynth_lib import engines  # noqa: F401  quietly, before ddsp imports TensorFlow itself
 
+_probability = types.ModuleType("tensorflow_probability")
+_probability.distributions = types.SimpleNamespace(HiddenMarkovModel=object)
 sys.modules.setdefault("crepe", types.ModuleType("crepe"))
+sys.modules.setdefault("tensorflow_probability", _probability)
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # deprecation notes of ddsp's own dependencies
     import ddsp
@@ -26,5 +30,7 @@ with warnings.catch_warnings():
     import ddsp.losses
     import ddsp.spectral_ops
     import ddsp.synths
+if sys.modules["tensorflow_probability"] is _probability:
+    del sys.modules["tensorflow_probability"]  # who wants the real one can import it
 
 __all__ = ["ddsp"]

@@ -20,6 +20,16 @@ def test_an_empty_module_stands_in_for_crepe():
     assert getattr(sys.modules["crepe"], "__file__", None) is None
 
 
+def test_tensorflow_probability_is_not_loaded_but_can_be():
+    """It would cost every kernel 45 MB."""
+    code = (
+        "import sys; from nmsynth_lib.stock_ddsp import ddsp; assert 'tf_keras' not in sys.modules;"
+        "import tensorflow_probability as tfp; print(tfp.distributions.Normal(0.0, 1.0).name)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout == "Normal\n", done.stderr[-500:]
+
+
 def test_exp_sigmoid_is_the_published_curve():
     """2 sigmoid(x)^ln 10 + 1e-7; far below 0 a step of 1 is 20 dB."""
     x = np.linspace(-12, 8, 50)

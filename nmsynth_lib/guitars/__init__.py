@@ -52,7 +52,7 @@ def play(
     Explained in notebook 01, "Two guitars".
     """
     _check_guitar(guitar)
-    # Imported where it is played: the string needs numba, which takes half a second.
+    # Imported where it is played: scipy and soxr take a moment.
     if guitar == "string":
         from nmsynth_lib.guitars.string import string_audio as audio
     else:
@@ -68,8 +68,10 @@ def make_recording(
     levels: str = "two",
     midi: str | Path | None = None,
     sample_rate: int = 16000,
+    *,
+    melody: bool = False,
 ) -> Path:
-    """Records a guitar: a folder with one take, ready to train on.
+    """Records a guitar: a folder with one take, to train on or to judge by.
 
     Writes NAME.flac (16 bit, mono), NAME.mid and meta.yaml, where NAME is the guitar or the
     stem of `midi`. Each file appears when all are complete.
@@ -82,6 +84,7 @@ def make_recording(
       levels: CC55 values of the built-in score, "two" or "continuous".
       midi: A MIDI file to play instead of the built-in score.
       sample_rate: Of the recording, Hz.
+      melody: Play a melody, which no instrument is trained on, instead of the score.
 
     Returns:
       The folder.
@@ -92,12 +95,14 @@ def make_recording(
 
     Explained in notebook 01, "Two guitars".
     """
-    from nmsynth_lib.score import training_score
+    from nmsynth_lib import score as scores
 
     _check_guitar(guitar)
     if midi is None:
-        performance, name = training_score(minutes, seed, levels), guitar
-        score = f"built-in training score, {minutes:g} minutes, levels {levels}"
+        music = scores.melody(60 * minutes, seed, levels) if melody else None
+        performance = music or scores.training_score(minutes, seed, levels)
+        kind, name = "melody" if melody else "built-in training score", guitar
+        score = f"{kind}, {minutes:g} minutes, levels {levels}"
     else:
         performance, name = Performance.from_midi(midi), Path(midi).stem
         score = Path(midi).name

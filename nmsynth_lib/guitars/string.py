@@ -14,10 +14,11 @@ partials. A pluck peaks at -3 + 40 log10(velocity / 127) dBFS, open or muted, wh
 Explained in notebook 01, "A guitar with a known law".
 """
 
-import numba
+from itertools import pairwise
+
 import numpy as np
 import soxr
-from scipy.signal import butter, sosfilt
+from scipy.signal import butter, lfilter, sosfilt
 from scipy.special import erfc
 
 from nmsynth_lib.performance import OPENNESS_CC, Note, Performance, held, midi_to_hz
@@ -209,23 +210,50 @@ def _loop_filters(
     return np.ascontiguousarray(lags[:, last : first - 1 : -1]), last
 
 
-@numba.njit(cache=True, fastmath=True)
-def _ring(excitation, filters, index, last_lag, block):
-    """The waveguide itself: each sample is what comes back from one trip, plus the pluck."""
-    n_taps = filters.shape[1]
-    wave = np.zeros(last_lag + len(excitation))
-    for n in range(len(excitation)):
-        here, there = index[n // block], index[n // block + 1]
-        back = 0.0
-        for k in range(n_taps):
-            back += filters[here, k] * wave[n + k]
-        if there != here:
-            ahead = 0.0
-            for k in range(n_taps):
-                ahead += filters[there, k] * wave[n + k]
-            back += (n % block) / block * (ahead - back)
-        wave[last_lag + n] = excitation[n] + back
+def _ring(
+    excitation: np.ndarray, filters: np.ndarray, index: np.ndarray, last_lag: int, block: int
+) -> np.ndarray:
+    """The waveguide itself: each sample is what comes back from one trip, plus the pluck.
+
+    The filter of each block border is `filters[index]`; between two borders it moves along a
+    straight line, or stands still.
+    """
+    n_samples = len(excitation)
+    wave = np.zeros(last_lag + n_samples)  # begins with silence as long as the longest trip
+    steps = np.flatnonzero(np.diff(index))  # blocks in which the filter moves
+    edges = np.unique(np.concatenate([[0], steps, steps + 1, [len(index) - 1]])) * block
+    for start, stop in pairwise(np.minimum(edges, n_samples)):
+        here, there = filters[index[start // block]], filters[index[-(-stop // block)]]
+        past, new = wave[start : start + last_lag], excitation[start:stop]
+        if index[start // block] == index[-(-stop // block)]:
+            sound = _still(past, new, here)
+        else:
+            sound = _moving(past, new, here, there, block)
+        wave[last_lag + start : last_lag + stop] = sound
     return wave[last_lag:]
+
+
+def _still(past: np.ndarray, new: np.ndarray, taps: np.ndarray) -> np.ndarray:
+    """Trips through one filter: a recursive filter that begins with what has sounded."""
+    feedback = np.zeros(len(past))
+    feedback[len(past) - len(taps) :] = taps[::-1]  # from a lag of one sample to the longest
+    state = np.correlate(feedback, past[::-1], "full")[len(past) - 1 :]
+    return lfilter([1.0], np.append(1.0, -feedback), new, zi=state)[0]
+
+
+def _moving(
+    past: np.ndarray, new: np.ndarray, here: np.ndarray, there: np.ndarray, block: int
+) -> np.ndarray:
+    """Trips through a filter that moves: never more samples at once than the shortest trip has."""
+    wave = np.concatenate([past, new])
+    shortest = len(past) - len(here) + 1
+    for first in range(0, len(new), shortest):
+        stop = min(first + shortest, len(new))
+        heard = wave[first : stop + len(here) - 1]
+        back, ahead = (np.correlate(heard, taps, "valid") for taps in (here, there))
+        share = np.arange(first, stop) / block
+        wave[len(past) + first : len(past) + stop] += back + share * (ahead - back)
+    return wave[len(past) :]
 
 
 def _pluck(
