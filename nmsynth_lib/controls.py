@@ -33,6 +33,11 @@ class Controls:
     values: np.ndarray
     f0_hz: np.ndarray
 
+    def stretch(self, first: int, n_frames: int) -> Controls:
+        """Some of the frames; beyond the end the last one holds."""
+        rows = np.minimum(np.arange(first, first + n_frames), len(self.f0_hz) - 1)
+        return Controls(self.values[rows], self.f0_hz[rows])
+
 
 def n_frames_for(n_samples: int, rates: AudioRates) -> int:
     """Frames that cover `n_samples`; the last one may reach beyond."""

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from nmsynth_lib.controls import control_curves, inharmonicity, n_frames_for
+from nmsynth_lib.controls import Controls, control_curves, inharmonicity, n_frames_for
 from nmsynth_lib.errors import ControlRangeError, WeightsError
 from nmsynth_lib.instrument_files import (
     SPEC_FILE,
@@ -27,7 +27,7 @@ from nmsynth_lib.instrument_files import (
 from nmsynth_lib.performance import Performance
 from nmsynth_lib.schema import InstrumentSpec
 
-RENDER_FRAMES = 500  # frames a block when rendering at once: 2 s at 16 kHz and a hop of 64
+RENDER_FRAMES = 250  # frames a block when rendering at once: 1 s at 16 kHz and a hop of 64
 CURVE_FRAMES = 2000  # frames that control curves are computed for at a time
 SILENCE_FRAMES = 64  # frames of the silence before, for the GRU to settle on
 STEMS = ("harmonic", "noise", "reverb")
@@ -98,6 +98,7 @@ class Instrument:
         seed: int = 0,
         tail: float = 1.0,
         overlaps: str = "error",
+        curves: Controls | None = None,
     ) -> np.ndarray:
         """Plays a MIDI file or a performance.
 
@@ -108,6 +109,8 @@ class Instrument:
           seed: Of the noise; the same seed gives the same samples.
           tail: Seconds after the last note-off, for it to ring out.
           overlaps: "error", or "last": a new note cuts the old one.
+          curves: What the decoder sees instead of the performance's own control curves, from
+            `curves`; after their end the last frame holds.
 
         Returns:
           Audio, float32, [n_samples], within -1…1.
@@ -118,7 +121,7 @@ class Instrument:
         performance = self.performance(music, cc, transpose, overlaps)
         audio = np.empty(self._n_samples(performance, tail), np.float32)
         first = 0
-        for made in self._mixed(performance, RENDER_FRAMES, seed, tail):
+        for made in self._mixed(performance, RENDER_FRAMES, seed, tail, curves):
             audio[first : first + len(made)] = made
             first += len(made)
         return audio
@@ -131,13 +134,14 @@ class Instrument:
         seed: int = 0,
         tail: float = 1.0,
         overlaps: str = "error",
+        curves: Controls | None = None,
     ) -> dict[str, np.ndarray]:
         """The same as `render`, apart: `harmonic`, `noise` and `reverb`, which sum to it."""
         performance = self.performance(music, cc, transpose, overlaps)
         n_samples = self._n_samples(performance, tail)
         whole = np.empty((len(STEMS), n_samples), np.float32)
         first = 0
-        for block in self._blocks(performance, RENDER_FRAMES, seed, tail):
+        for block in self._blocks(performance, RENDER_FRAMES, seed, tail, curves):
             whole[:, first : first + block.shape[1]] = block[:, : n_samples - first]
             first += block.shape[1]
         return dict(zip(STEMS, whole, strict=True))
@@ -205,8 +209,14 @@ class Instrument:
             performance = performance.with_cc(number, value)
         return performance.transposed(transpose) if transpose else performance
 
-    def parameters(self, performance: Performance, tail: float = 1.0) -> dict[str, np.ndarray]:
-        """What the decoder says while it plays, for looking at.
+    def curves(self, performance: Performance, n_frames: int, first_frame: int = 0) -> Controls:
+        """What the decoder sees of a performance: its control curves, by this schema."""
+        return control_curves(performance, self.spec, n_frames, first_frame)
+
+    def parameters(
+        self, performance: Performance, tail: float = 1.0, curves: Controls | None = None
+    ) -> dict[str, np.ndarray]:
+        """What the decoder says while it plays, for looking at; arguments as for `render`.
 
         Returns:
           `amplitude` [n_frames], `distribution` [n_frames, n_harmonics], `noise` [n_frames, bands],
@@ -215,7 +225,9 @@ class Instrument:
         n_frames = n_frames_for(self._n_samples(performance, tail), self.spec.rates)
         every = self.spec.architecture.gru_every
         n_frames = math.ceil(n_frames / every) * every
-        curves = control_curves(performance, self.spec, n_frames)
+        if curves is None:
+            curves = self.curves(performance, n_frames)
+        curves = curves.stretch(0, n_frames)
         said, _ = self.model.decoder(curves.values[None], self._start(performance).memory)
         return {
             "amplitude": said.amplitude[0, :, 0].numpy(),
@@ -228,7 +240,7 @@ class Instrument:
         """The state before sample 0, after a stretch of silence."""
         every = self.spec.architecture.gru_every
         before = math.ceil(SILENCE_FRAMES / every) * every
-        silence = control_curves(performance, self.spec, before, -before)
+        silence = self.curves(performance, before, -before)
         return self.model.start(silence.values[None])
 
     def _n_samples(self, performance: Performance, tail: float) -> int:
@@ -237,16 +249,26 @@ class Instrument:
         return max(1, round((performance.duration + tail) * self.sample_rate))
 
     def _mixed(
-        self, performance: Performance, n_frames: int, seed: int, tail: float
+        self,
+        performance: Performance,
+        n_frames: int,
+        seed: int,
+        tail: float,
+        curves: Controls | None = None,
     ) -> Iterator[np.ndarray]:
         """The sum of the stems, block by block, as long as the piece and its tail."""
         left = self._n_samples(performance, tail)
-        for stems in self._blocks(performance, n_frames, seed, tail):
+        for stems in self._blocks(performance, n_frames, seed, tail, curves):
             yield np.clip(stems.sum(axis=0), -1.0, 1.0)[:left]
             left -= stems.shape[1]
 
     def _blocks(
-        self, performance: Performance, n_frames: int, seed: int, tail: float
+        self,
+        performance: Performance,
+        n_frames: int,
+        seed: int,
+        tail: float,
+        given: Controls | None = None,
     ) -> Iterator[np.ndarray]:
         """Stems [3, n_samples], about `n_frames` frames at a time, until all is played.
 
@@ -262,7 +284,9 @@ class Instrument:
         stretch = max(1, CURVE_FRAMES // n_frames) * n_frames
         for first in range(0, total, n_frames):
             if first % stretch == 0:
-                curves = control_curves(performance, self.spec, stretch, first)
+                curves = self.curves(performance, stretch, first)
+                if given is not None:
+                    curves = given.stretch(first, stretch)
                 stiffness = inharmonicity(curves.f0_hz, self.spec)
             now = slice(first % stretch, first % stretch + n_frames)
             white = rng.random(n_frames * rates.hop, dtype=np.float32) * 2.0 - 1.0

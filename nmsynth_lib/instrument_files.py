@@ -92,8 +92,7 @@ def write_instrument(
     out = Path(out)
     content = _content(spec, weights)
     if sums:
-        lines = [f"{hashlib.sha256(data).hexdigest()}  {name}\n" for name, data in content.items()]
-        content[SUMS_FILE] = "".join(lines).encode()
+        content[SUMS_FILE] = _sums(content)
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -103,6 +102,27 @@ def write_instrument(
             part.write_bytes(data)
         # Only now that the new content is on the disk: older checksums would not agree with it.
         (out / SUMS_FILE).unlink(missing_ok=True)
+
+
+def write_spec(folder: Path, spec: InstrumentSpec) -> None:
+    """Renews the schema (its figures, say) of an instrument whose weights stay as they are.
+
+    Raises:
+      OutputError: could not be written; the old files stay.
+    """
+    content = {
+        WEIGHTS_FILE: (folder / WEIGHTS_FILE).read_bytes(),
+        SPEC_FILE: spec.text().encode(),
+    }
+    with all_appearing([folder / SPEC_FILE, folder / SUMS_FILE]) as (schema, sums):
+        schema.write_bytes(content[SPEC_FILE])
+        sums.write_bytes(_sums(content))
+
+
+def _sums(content: dict[str, bytes]) -> bytes:
+    """SHA256SUMS of files by name."""
+    lines = [f"{hashlib.sha256(data).hexdigest()}  {name}\n" for name, data in content.items()]
+    return "".join(lines).encode()
 
 
 class _InMemory(io.BytesIO):

@@ -119,35 +119,39 @@ def anti_alias_gain(frequencies: tf.Tensor, sample_rate: int) -> tf.Tensor:
     return tf.clip_by_value((1.0 - relative) / (1.0 - ANTI_ALIAS_FROM), 0.0, 1.0)
 
 
-def harmonic_audio(
-    amplitudes: tf.Tensor,
-    f0_hz: tf.Tensor,
-    stiffness: tf.Tensor,
-    rates: AudioRates,
-    cycles: tf.Tensor,
-    previous: tf.Tensor | None = None,
-) -> tuple[tf.Tensor, tf.Tensor]:
-    """A bank of sine partials with amplitudes in straight lines from frame to frame.
+class PartialBank(NamedTuple):
+    """The partials of a block at full level, which only depend on the pitch.
+
+    Attributes:
+      sines: [batch, n_frames, n_harmonics, hop].
+      gain: Anti-aliasing, [batch, n_frames, n_harmonics].
+      cycles: Phases after the last sample, float64, [batch, n_harmonics].
+    """
+
+    sines: tf.Tensor
+    gain: tf.Tensor
+    cycles: tf.Tensor
+
+
+def partial_bank(
+    f0_hz: tf.Tensor, stiffness: tf.Tensor, rates: AudioRates, cycles: tf.Tensor
+) -> PartialBank:
+    """Sines of all partials.
 
     Phases are summed over frames in float64 and kept modulo one cycle, so they do not drift on
     long renders; the few samples inside a frame are float32.
 
     Args:
-      amplitudes: Of each partial at the end of each frame, [batch, n_frames, n_harmonics].
       f0_hz: Fundamental in each frame, [batch, n_frames].
       stiffness: Inharmonicity B in each frame, [batch, n_frames].
       rates: Sample rate and hop.
       cycles: Phase of each partial before the first sample, cycles, float64, [batch, n_harmonics].
-      previous: Amplitudes before the first sample, [batch, n_harmonics]; default: no change within
-        the first frame.
 
     Returns:
-      Audio [batch, n_frames * hop], and the phases after its last sample.
-
-    Source: Engel et al. 2020 (DDSP), section 3.2; the linear-interpolation basis is ours.
+      The bank.
     """
-    hop, n_harmonics = rates.hop, amplitudes.shape[-1]
-    frequencies = partial_frequencies(tf.cast(f0_hz, tf.float64), stiffness, n_harmonics)
+    hop = rates.hop
+    frequencies = partial_frequencies(tf.cast(f0_hz, tf.float64), stiffness, cycles.shape[-1])
     steps = frequencies / rates.sample_rate  # cycles per sample
     travelled = cycles[:, None, :] + tf.cumsum(steps * hop, axis=1)
     starts = travelled - steps * hop
@@ -155,16 +159,35 @@ def harmonic_audio(
     radians = tf.cast(TWO_PI * steps, tf.float32)
     samples = tf.range(hop, dtype=tf.float32)
     sines = tf.sin(starts[..., None] + radians[..., None] * samples)
-
     gain = anti_alias_gain(tf.cast(frequencies, tf.float32), rates.sample_rate)
+    end = travelled[:, -1]
+    return PartialBank(tf.stop_gradient(sines), gain, end - tf.floor(end))
+
+
+def harmonic_audio(
+    amplitudes: tf.Tensor, bank: PartialBank, previous: tf.Tensor | None = None
+) -> tf.Tensor:
+    """The partials together, with amplitudes in straight lines from frame to frame.
+
+    Args:
+      amplitudes: Of each partial at the end of each frame, [batch, n_frames, n_harmonics].
+      bank: Their sines.
+      previous: Amplitudes before the first sample, [batch, n_harmonics]; default: no change within
+        the first frame.
+
+    Returns:
+      Audio, [batch, n_frames * hop].
+
+    Source: Engel et al. 2020 (DDSP), section 3.2; the linear-interpolation basis is ours.
+    """
     first = amplitudes[:, :1] if previous is None else previous[:, None]
     before = tf.concat([first, amplitudes[:, :-1]], axis=1)
-    ends = tf.stack([before * gain, amplitudes * gain], axis=2)  # [batch, n_frames, 2, n_harmonics]
-    both = tf.matmul(ends, tf.stop_gradient(sines))  # [batch, n_frames, 2, hop]
-    rise = (samples + 1.0) / hop
+    ends = tf.stack([before * bank.gain, amplitudes * bank.gain], axis=2)
+    both = tf.matmul(ends, bank.sines)  # [batch, n_frames, 2, hop]
+    hop = bank.sines.shape[-1]
+    rise = (tf.range(hop, dtype=tf.float32) + 1.0) / hop
     audio = both[:, :, 0] * (1.0 - rise) + both[:, :, 1] * rise
-    end = travelled[:, -1]
-    return tf.reshape(audio, [tf.shape(audio)[0], -1]), end - tf.floor(end)
+    return tf.reshape(audio, [tf.shape(audio)[0], -1])
 
 
 def noise_audio(magnitudes: tf.Tensor, white: tf.Tensor) -> tf.Tensor:
@@ -249,7 +272,8 @@ def synthesise(
     n_samples = white.shape[1]
     amplitudes = parameters.amplitude * parameters.distribution
     previous = state.amplitudes if from_rest else None
-    harmonic, cycles = harmonic_audio(amplitudes, f0_hz, stiffness, rates, state.cycles, previous)
+    bank = partial_bank(f0_hz, stiffness, rates, state.cycles)
+    harmonic = harmonic_audio(amplitudes, bank, previous)
     noise, noise_tail = _with_tail(
         noise_audio(parameters.noise, white), state.noise_tail, n_samples
     )
@@ -257,5 +281,5 @@ def synthesise(
         room_audio(harmonic + noise, impulse_response), state.room_tail, n_samples
     )
     return Sound(harmonic, noise, reverb), SynthState(
-        cycles, amplitudes[:, -1], noise_tail, room_tail
+        bank.cycles, amplitudes[:, -1], noise_tail, room_tail
     )

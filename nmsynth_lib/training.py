@@ -306,6 +306,7 @@ def _finish(run: Run, recording: str | Path, takes: list[Take]) -> None:
         return
     provenance = {
         "recording": Path(recording).name,
+        "guitar": (takes[0].meta.model_extra or {}).get("guitar", ""),
         "source": takes[0].meta.source,
         "minutes_of_audio": round(sum(len(t.audio) / t.sample_rate for t in takes) / 60, 2),
         "training_minutes": round(run.seconds() / 60, 1),

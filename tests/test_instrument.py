@@ -452,3 +452,30 @@ def test_an_unknown_instrument_names_the_shipped_ones(name, tmp_path, monkeypatc
 def test_shipped_instruments_are_found_by_their_names():
     for name in Instrument.names():
         assert find_instrument(name).name == name
+
+
+# Curves ---------------------------------------------------------------
+
+
+def test_its_own_curves_given_back_sound_the_same(instrument, music, rendered):
+    curves = instrument.curves(music, -(-len(rendered) // instrument.spec.rates.hop))
+    assert error_db(rendered, instrument.render(music, curves=curves)) < -100
+
+
+def test_what_the_decoder_sees_can_be_changed_and_nothing_else(instrument, music, rendered):
+    """Curves of another CC55 sound as that CC55 does: the notes stay where they are."""
+    other = music.with_cc(55, [(0.0, 10), (0.4, 127), (2.3, 5)])
+    curves = instrument.curves(other, -(-len(rendered) // instrument.spec.rates.hop))
+    wanted = instrument.render(other)
+    assert error_db(wanted, instrument.render(music, curves=curves)) < -100
+    assert error_db(wanted, rendered) > -40
+
+
+def test_curves_that_end_early_hold_their_last_frame(instrument, music):
+    from nmsynth_lib.controls import Controls
+
+    curves = instrument.curves(music, 100)
+    held = np.r_[np.arange(100), np.full(10**4, 99)]
+    longer = Controls(curves.values[held], curves.f0_hz[held])
+    first, second = (instrument.render(music, curves=c) for c in (curves, longer))
+    assert np.array_equal(first, second)

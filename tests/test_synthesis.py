@@ -11,14 +11,15 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nmsynth_lib import synthesis
 from nmsynth_lib.schema import Architecture, AudioRates
 from nmsynth_lib.stock_ddsp import ddsp
 from nmsynth_lib.synthesis import (
     SynthParameters,
     anti_alias_gain,
-    harmonic_audio,
     noise_audio,
     noise_ir_size,
+    partial_bank,
     partial_frequencies,
     phase_spread,
     room_audio,
@@ -29,6 +30,12 @@ from nmsynth_lib.synthesis import (
 
 RATES = AudioRates()
 RATE, HOP = RATES.sample_rate, RATES.hop
+
+
+def harmonic_audio(amplitudes, f0_hz, stiffness, rates, cycles, previous=None):
+    """Audio of one block, and the phases after it."""
+    bank = partial_bank(f0_hz, stiffness, rates, cycles)
+    return synthesis.harmonic_audio(amplitudes, bank, previous), bank.cycles
 
 
 def snr_db(truth, sound):
