@@ -16,7 +16,6 @@ import numpy as np
 
 from nmsynth_lib.note_measures import note_table
 from nmsynth_lib.performance import OPENNESS_CC, Note, Performance
-from nmsynth_lib.spectrum_measures import brightness_hz
 
 CC55_VALUES = (1, 16, 32, 48, 64, 80, 96, 112, 127)
 SWEEP_PITCHES = (40, 46, 52, 58, 64)
@@ -76,8 +75,7 @@ def cc55_sweep(
         performance = _one_pitch(pitch, velocities, values, seconds)
         audio = np.asarray(render_function(performance))
         for row in note_table(audio, sample_rate, performance):
-            bright = brightness_hz(audio, sample_rate, row.onset)
-            measured.append((row.t20_s, row.cents, row.peak_db, bright))
+            measured.append((row.t20_s, row.cents, row.peak_db, row.brightness_hz))
     shape = (len(pitches), len(velocities), len(values))
     return Sweep(
         *(tuple(int(x) for x in axis) for axis in (pitches, velocities, values)),
@@ -101,6 +99,7 @@ def control_figures(sweep: Sweep, truth: Sweep) -> dict[str, float]:
         "cc55_decay_spearman": cc55_decay_spearman(sweep),
         "cc55_violations": cc55_violations(sweep),
         "cc55_span": cc55_span(sweep, truth),
+        "cc55_interpolation_error": cc55_interpolation_error(sweep, truth),
         "cc55_leak_cents": cc55_leak_cents(sweep),
         "velocity_level_slope": velocity_level_slope(sweep, truth),
         "velocity_brightness_spearman": velocity_brightness_spearman(sweep),

@@ -15,21 +15,27 @@ from collections.abc import Sequence
 import numpy as np
 
 from nmsynth_lib.level_measures import level_db, running_energy
+from nmsynth_lib.mel import heard_onsets
 from nmsynth_lib.note_measures import NoteMeasures, note_table
 from nmsynth_lib.onset_measures import SEARCH
 from nmsynth_lib.performance import Performance
+from nmsynth_lib.spectral_distances import log_mel_db, mss
 
 LONG_NOTE = 0.3  # seconds; shorter notes have no pitch or decay worth a figure
-MEL_BANDS, MEL_FFT, MEL_HOP, MEL_RANGE_DB = 64, 1024, 128, 80.0
-ONSET_HOP, ONSET_TOLERANCE = 128, 0.050  # samples; seconds
+ONSET_TOLERANCE = 0.050  # seconds
 RING_OUT, BEFORE_ONSET = 0.150, 0.010  # seconds round a rest that do not count as rest
+WRONG_CENTS = 50.0
 NO_PITCH_CENTS = 100.0  # what a note without a pitch counts for where the target has one
 
 Table = Sequence[NoteMeasures]
 
 
 def evaluate_render(
-    target: np.ndarray, render: np.ndarray, performance: Performance, sample_rate: int
+    target: np.ndarray,
+    render: np.ndarray,
+    performance: Performance,
+    sample_rate: int,
+    tables: tuple[Table | None, Table | None] = (None, None),
 ) -> dict[str, float]:
     """Every sound figure of a render.
 
@@ -38,6 +44,7 @@ def evaluate_render(
       render: What is judged; cut or padded with silence to the target's length.
       performance: What both play; second 0 is the first sample of both.
       sample_rate: Of both, Hz.
+      tables: Note tables of target and render, where they have been measured before.
 
     Returns:
       Figure by key, in the order of the report.
@@ -49,110 +56,24 @@ def evaluate_render(
     """
     target, render = _one_channel(target, "target"), _one_channel(render, "render")
     render = same_length(render, len(target))
-    truth = note_table(target, sample_rate, performance)
-    table = note_table(render, sample_rate, performance)
+    truth, table = (
+        note_table(sound, sample_rate, performance) if known is None else known
+        for sound, known in zip((target, render), tables, strict=True)
+    )
     return {
-        "mss": mss(target, render),
         "log_mel_db": log_mel_db(target, render, sample_rate),
+        "mss": mss(target, render),
         "f0_cents_median": f0_cents_median(truth, table),
+        "wrong_pitches": wrong_pitches(truth, table),
         "onset_ms_median": onset_ms_median(table),
         "onset_f1": onset_f1(render, sample_rate, performance),
         "attack_ms_median": attack_ms_median(table),
         "level_db_median": level_db_median(truth, table),
+        "high_partials_db_median": high_partials_db_median(truth, table),
         "decay_error_median": decay_error_median(truth, table),
         "release_ms_error": release_ms_error(truth, table),
         "rest_floor_db": rest_floor_db(render, sample_rate, performance),
     }
-
-
-def evaluate_instrument(
-    instrument, target_audio: np.ndarray, performance: Performance, takes: Sequence = ()
-) -> dict[str, float]:
-    """Every sound figure of an instrument on a recording, beside its references.
-
-    Args:
-      instrument: Has `.sample_rate` and `.render(performance)`, as `Instrument`.
-      target_audio: Recording of the performance at the instrument's sample rate, [n_samples].
-      performance: What is played; best one the instrument was not trained on.
-      takes: Its training takes; with them the nearest-note sampler is judged as well.
-
-    Returns:
-      The keys of `evaluate_render`, then `silence_mss` and `silence_log_mel_db`, then with takes
-      all keys again as `sampler_...`.
-
-    Explained in notebook 05, "The report card".
-    """
-    from nmsynth_lib.references import nearest_note_sampler, silence
-
-    target, rate = _one_channel(target_audio, "target"), instrument.sample_rate
-    figures = evaluate_render(target, instrument.render(performance), performance, rate)
-    nothing = silence(len(target))
-    figures["silence_mss"] = mss(target, nothing)
-    figures["silence_log_mel_db"] = log_mel_db(target, nothing, rate)
-    if len(takes):
-        sampler = nearest_note_sampler(takes, performance, rate)
-        judged = evaluate_render(target, sampler, performance, rate)
-        figures.update({f"sampler_{key}": value for key, value in judged.items()})
-    return figures
-
-
-def mss(target: np.ndarray, render: np.ndarray) -> float:
-    """Multi-scale spectral distance, as DDSP defines it.
-
-    For FFT sizes 2048, 1024, 512, 256, 128 and 64 with 75 % overlap: mean absolute difference of
-    magnitudes plus that of natural-log magnitudes (floor 1e-5); summed over the sizes.
-
-    Args:
-      target: Shape [n_samples].
-      render: Shape [n_samples].
-
-    Returns:
-      0 for equal sounds; no unit.
-
-    Source: Engel et al., "DDSP: Differentiable Digital Signal Processing", 2020, eq. 4;
-    `ddsp.losses.SpectralLoss` does the work.
-    Explained in notebook 05, "The report card".
-    """
-    from nmsynth_lib.stock_ddsp import ddsp
-
-    loss = ddsp.losses.SpectralLoss(loss_type="L1", mag_weight=1.0, logmag_weight=1.0)
-    pair = [np.asarray(sound, np.float32)[np.newaxis] for sound in (target, render)]
-    return float(loss(*pair))
-
-
-def log_mel_db(target: np.ndarray, render: np.ndarray, sample_rate: int) -> float:
-    """Mean distance of the two pictures that a mel spectrogram draws.
-
-    Mean absolute difference of log power in 64 mel bands (Slaney's, 0 Hz to half the sample rate;
-    Hann windows of 1024 samples, 128 apart); all that is more than 80 dB below the target's loudest
-    cell counts as 80 dB below.
-
-    Args:
-      target: Shape [n_samples].
-      render: Shape [n_samples].
-      sample_rate: Of both, Hz.
-
-    Returns:
-      dB, 0 for equal sounds.
-
-    Explained in notebook 05, "The report card".
-    """
-    import librosa
-
-    powers = [
-        librosa.feature.melspectrogram(
-            y=np.asarray(sound, np.float32),
-            sr=sample_rate,
-            n_fft=MEL_FFT,
-            hop_length=MEL_HOP,
-            n_mels=MEL_BANDS,
-            power=2.0,
-        )
-        for sound in (target, render)
-    ]
-    floor = max(powers[0].max() * 10 ** (-MEL_RANGE_DB / 10), 1e-20)
-    wanted, found = (10 * np.log10(np.maximum(power, floor)) for power in powers)
-    return float(np.abs(wanted - found).mean(dtype=float))
 
 
 def f0_cents_median(truth: Table, table: Table) -> float:
@@ -169,6 +90,22 @@ def f0_cents_median(truth: Table, table: Table) -> float:
         if _is_long(row) and not np.isnan(wanted.cents)
     ]
     return _median(off)
+
+
+def wrong_pitches(truth: Table, table: Table) -> float:
+    """How many notes sound at another pitch: what a median does not see.
+
+    Counted are notes of at least 0.3 s whose target is within 50 cents of the MIDI pitch, and whose
+    render is not, or has no clear pitch.
+
+    Explained in notebook 05, "Is it in tune?".
+    """
+    wrong = [
+        not abs(row.cents) <= WRONG_CENTS
+        for wanted, row in zip(truth, table, strict=True)
+        if _is_long(row) and abs(wanted.cents) <= WRONG_CENTS
+    ]
+    return float(sum(wrong))
 
 
 def onset_ms_median(table: Table) -> float:
@@ -194,19 +131,16 @@ def onset_f1(audio: np.ndarray, sample_rate: int, performance: Performance) -> f
     Returns:
       0 (no note-on heard) .. 1 (each heard, and nothing else).
 
-    Source: `librosa.onset.onset_detect` (spectral flux, 8 ms hops at 16 kHz) and
-    `mir_eval.onset.f_measure`.
+    Source: `mir_eval.onset.f_measure` of `mel.heard_onsets`.
     Explained in notebook 05, "How fast is a pluck?".
     """
-    import librosa
     import mir_eval
 
-    audio = np.asarray(audio, np.float32)
-    heard = librosa.onset.onset_detect(y=audio, sr=sample_rate, hop_length=ONSET_HOP, units="time")
+    heard = heard_onsets(audio, sample_rate)
     if len(heard) == 0:
         return 0.0
     wanted = np.array([note.onset for note in performance.notes])
-    return float(mir_eval.onset.f_measure(wanted, np.unique(heard), window=ONSET_TOLERANCE)[0])
+    return float(mir_eval.onset.f_measure(wanted, heard, window=ONSET_TOLERANCE)[0])
 
 
 def attack_ms_median(table: Table) -> float:
@@ -223,6 +157,16 @@ def level_db_median(truth: Table, table: Table) -> float:
     Explained in notebook 05, "The report card".
     """
     return _median([abs(a.peak_db - b.peak_db) for a, b in zip(truth, table, strict=True)])
+
+
+def high_partials_db_median(truth: Table, table: Table) -> float:
+    """Median absolute difference of the level above the tenth partial, in a note's first 50 ms, dB.
+
+    Explained in notebook 05, "The report card".
+    """
+    return _median(
+        [abs(a.high_partials_db - b.high_partials_db) for a, b in zip(truth, table, strict=True)]
+    )
 
 
 def decay_error_median(truth: Table, table: Table) -> float:
@@ -282,6 +226,40 @@ def rest_floor_db(audio: np.ndarray, sample_rate: int, performance: Performance)
     if not resting.any() or not np.any(audio):
         return np.nan
     return float(np.median(level[resting]) - level.max())
+
+
+def signed_medians(truth: Table, table: Table) -> dict[str, float]:
+    """In which direction a render is off: medians over the notes, render against target.
+
+    Args:
+      truth: Note table of the target.
+      table: Note table of the render.
+
+    Returns:
+      `onset_ms` (late above 0), `cents` (sharp above 0), `level_db`, `high_partials_db`,
+      `attack_ms` and `release_ms` (differences), `decay_ratio` (render over target).
+
+    Explained in notebook 05, "The report card".
+    """
+    pairs = list(zip(truth, table, strict=True))
+
+    def gap(name):
+        return _median([getattr(b, name) - getattr(a, name) for a, b in pairs])
+
+    def ratio(name):
+        return _median(
+            [getattr(b, name) / getattr(a, name) for a, b in pairs if getattr(a, name) > 0]
+        )
+
+    return {
+        "onset_ms": _median([row.onset_ms for row in table]),
+        "cents": _median([row.cents for row in table if _is_long(row)]),
+        "level_db": gap("peak_db"),
+        "high_partials_db": gap("high_partials_db"),
+        "attack_ms": gap("attack_ms"),
+        "decay_ratio": ratio("decay_db_per_s"),
+        "release_ms": gap("release_ms"),
+    }
 
 
 def same_length(audio: np.ndarray, n_samples: int) -> np.ndarray:

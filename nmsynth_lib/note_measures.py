@@ -25,8 +25,9 @@ from nmsynth_lib.level_measures import (
     running_energy,
 )
 from nmsynth_lib.onset_measures import attack_time, onset_time
-from nmsynth_lib.performance import OPENNESS_CC, Note, Performance, held
+from nmsynth_lib.performance import OPENNESS_CC, Note, Performance, held, midi_to_hz
 from nmsynth_lib.pitch_measures import note_cents
+from nmsynth_lib.spectrum_measures import brightness_hz, high_partials_db
 
 HOP = 0.0005  # seconds between the points of a level curve
 DECAY_RANGE_DB, FLOOR_MARGIN_DB = 40.0, 6.0
@@ -53,6 +54,8 @@ class NoteMeasures:
       release_ms: From the note-off until the level is 30 dB lower; NaN if it never gets there.
       release_room_ms: How long after the note-off that was listened for.
       cents: Median of F0 minus the MIDI pitch (bend included); NaN without a clear pitch.
+      brightness_hz: Spectral centroid of its first 50 ms; 0 for silence.
+      high_partials_db: Level of all above its tenth partial, same 50 ms, dB re full scale.
     """
 
     pitch: int
@@ -68,6 +71,8 @@ class NoteMeasures:
     release_ms: float
     release_room_ms: float
     cents: float
+    brightness_hz: float
+    high_partials_db: float
 
     as_dict = asdict
 
@@ -110,6 +115,10 @@ def note_table(
                 attack_ms=1000 * attack_time(audio, sample_rate, heard, min(note.offset, limit)),
                 **_level_measures(energy, sample_rate, note, heard, limit, floor),
                 cents=float(cents[index]),
+                brightness_hz=brightness_hz(audio, sample_rate, heard),
+                high_partials_db=high_partials_db(
+                    audio, sample_rate, float(midi_to_hz(note.pitch)), heard
+                ),
             )
         )
     return rows

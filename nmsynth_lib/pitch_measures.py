@@ -21,6 +21,7 @@ AFTER_ONSET = 0.050  # seconds of a note that are left out
 SHORTEST_NOTE = 0.080  # seconds; shorter notes get no cents
 FRAME = 0.020  # seconds between the frames that F0 is refined in
 VOICED = 0.5  # confidence of the tracker
+PIECE, MARGIN = 4.096, 0.256  # seconds that it hears at once, whole frames of 16 ms
 TUNED_BY = 4  # partials that F0 is read from
 PERIODS = 4  # of a Hann window whose zeros lie on the neighbouring partials
 AUDIBLE_DB = 50.0  # below a note's loudest frame F0 is no longer read
@@ -53,8 +54,23 @@ def tracked_f0(audio: np.ndarray, sample_rate: int) -> tuple[np.ndarray, np.ndar
     peak = np.abs(audio).max(initial=0.0)
     if peak < 1e-5:
         return np.zeros(0), np.zeros(0)
-    found = _tracker().detect(audio * np.float32(0.9 / peak), sample_rate)
-    return found.timestamps, np.where(found.confidence >= VOICED, found.pitch_hz, np.nan)
+    audio = audio * np.float32(0.9 / peak)
+    # Pieces of one length: the tracker's memory grows with the longest it has seen, and with every
+    # other length. Their margins are heard, but not kept.
+    size, margin = (round(seconds * sample_rate) for seconds in (PIECE, MARGIN))
+    times, f0_hz = [], []
+    for first in range(0, len(audio), size - 2 * margin):
+        start = first - margin
+        piece = audio[max(0, start) : start + size]
+        piece = np.pad(piece, (max(0, -start), max(0, start + size - len(audio))))
+        found = _tracker().detect(piece, sample_rate)
+        heard = found.timestamps + start / sample_rate
+        until = min((first + size - 2 * margin), len(audio)) / sample_rate
+        kept = (heard >= first / sample_rate) & (heard < until)
+        times.append(heard[kept])
+        voiced = found.confidence >= VOICED
+        f0_hz.append(np.where(voiced, found.pitch_hz, np.nan)[kept])
+    return np.concatenate(times), np.concatenate(f0_hz)
 
 
 def refined_f0(

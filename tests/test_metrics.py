@@ -322,17 +322,50 @@ def test_sound_that_cannot_be_judged_is_refused(bad):
         metrics.evaluate_render(tone(3.6, HEARD), bad, MELODY, RATE)
 
 
-def test_an_instrument_is_judged_beside_silence_and_the_sampler():
-    class Player:
-        sample_rate = RATE
+def test_what_is_measured_before_is_not_measured_again():
+    """Tables may be given; the figures are the same."""
+    audio, other = tone(3.6, HEARD), tone(3.6, HEARD, decay=24)
+    tables = tuple(note_table(sound, RATE, MELODY) for sound in (audio, other))
+    figures = metrics.evaluate_render(audio, other, MELODY, RATE)
+    assert metrics.evaluate_render(audio, other, MELODY, RATE, tables) == figures
 
-        def render(self, performance):
-            return tone(3.6, HEARD, decay=24)
 
+def test_one_wrong_pitch_is_counted_though_the_median_does_not_see_it():
     audio = tone(3.6, HEARD)
-    figures = metrics.evaluate_instrument(Player(), audio, MELODY, takes=(audio, MELODY))
-    assert figures["decay_error_median"] == pytest.approx(0.2, abs=0.02)
-    assert figures["silence_log_mel_db"] > 5 > figures["log_mel_db"] > figures["sampler_log_mel_db"]
+    one_wrong = [(pitch + (index == 1), a, b) for index, (pitch, a, b) in enumerate(HEARD)]
+    figures = metrics.evaluate_render(audio, tone(3.6, one_wrong), MELODY, RATE)
+    assert figures["wrong_pitches"] == 1
+    assert figures["f0_cents_median"] < 1
+    assert metrics.evaluate_render(audio, np.zeros(10), MELODY, RATE)["wrong_pitches"] == 4
+
+
+@pytest.mark.parametrize("gain_db", [-6.0, 4.0])
+def test_level_above_the_tenth_partial_is_that_of_a_sine_there(gain_db):
+    """A steady tone of one partial and a sine at partial 12, which is turned up and down."""
+    steady = {"decay": 0, "partials": 1}
+    high = [(pitch + 12 * np.log2(12), a, b) for pitch, a, b in HEARD[:2]]
+    performance = line((40, 0.20, 0.90), (52, 0.90, 1.50))
+    low = tone(2.0, HEARD[:2], **steady)
+    audio, other = (
+        low + tone(2.0, high, gain=0.02 * gain, **steady) for gain in (1, 10 ** (gain_db / 20))
+    )
+    figures = metrics.evaluate_render(audio, other, performance, RATE)
+    assert figures["high_partials_db_median"] == pytest.approx(abs(gain_db), abs=0.5)
+    rows = note_table(audio, RATE, performance, pitch=False)
+    assert rows[0].high_partials_db == pytest.approx(20 * np.log10(0.02) - 3.01, abs=0.5)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_signed_medians_tell_the_direction(sign):
+    audio = tone(3.6, HEARD)
+    late = [(pitch + sign * 0.08, a + sign * 0.004, b) for pitch, a, b in HEARD]
+    other = tone(3.6, late, decay=20 + 5 * sign, gain=0.3 * 10 ** (sign * 2 / 20))
+    truth, table = (note_table(sound, RATE, MELODY) for sound in (audio, other))
+    ways = metrics.signed_medians(truth, table)
+    assert ways["onset_ms"] == pytest.approx(4 * sign, abs=0.6)
+    assert ways["cents"] == pytest.approx(8 * sign, abs=0.5)
+    assert ways["level_db"] == pytest.approx(2 * sign, abs=0.5)
+    assert ways["decay_ratio"] == pytest.approx((20 + 5 * sign) / 20, rel=0.03)
 
 
 # --- the string's law
