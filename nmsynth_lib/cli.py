@@ -15,7 +15,7 @@ import sys
 import threading
 import time
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -107,12 +107,15 @@ def _nmsynth(
       nmsynth make-recording string --out takes --minutes 12
       nmsynth train takes --out my-guitar --minutes 20
       nmsynth render riff.mid -o mine.wav --instrument my-guitar
+      nmsynth evaluate --instrument my-guitar --recording held-out
     """  # noqa: D301
     if version:
         print(f"nmsynth {__version__}")
     elif context.invoked_subcommand is None:
         print(context.get_help())
-        raise NmsynthError("no command given: make-recording, train, render or instruments.")
+        raise NmsynthError(
+            "no command given: make-recording, train, render, evaluate or instruments."
+        )
 
 
 @app.command("make-recording")
@@ -129,9 +132,13 @@ def make_recording_command(
     midi: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Play this instead of the built-in score.")
     ] = None,
+    melody: Annotated[
+        bool,
+        typer.Option("--melody", help="A melody to judge by instead of the score to train on."),
+    ] = False,
     quiet: Quiet = False,
 ) -> None:
-    """Record a guitar to train on.
+    """Record a guitar, to train on or to judge by.
 
     Writes sound, MIDI and meta.yaml. "string" is computed and obeys a written law; "sampled" plays
     recorded notes of a real electric guitar and needs fluidsynth.
@@ -140,17 +147,23 @@ def make_recording_command(
     Examples:
       nmsynth make-recording string --out takes --minutes 12 --levels continuous
       nmsynth make-recording string --out takes --midi my-score.mid
+      nmsynth make-recording string --out held-out --melody --minutes 1 --seed 5
     """  # noqa: D301
     check_above_zero("--minutes", minutes)
+    if melody and midi is not None:
+        raise NmsynthError("--melody and --midi: give one of them.")
     from nmsynth_lib.guitars import make_recording
     from nmsynth_lib.outputs import made_folder
 
     began = time.monotonic()
     with made_folder(out):
-        folder = make_recording(guitar, out, minutes, seed, levels, midi)
+        folder = make_recording(guitar, out, minutes, seed, levels, midi, melody=melody)
     if not quiet:
-        print(f"{folder}: recorded in {time.monotonic() - began:.0f} s. Train on it: nmsynth train "
-              f"{shlex.quote(str(folder))} --out my-guitar")  # fmt: skip
+        shown = shlex.quote(str(folder))
+        use = f"Train on it: nmsynth train {shown} --out my-guitar"
+        if melody:
+            use = f"Judge by it: nmsynth evaluate --instrument {guitar} --recording {shown}"
+        print(f"{folder}: recorded in {time.monotonic() - began:.0f} s. {use}")
 
 
 @app.command("train")
@@ -305,6 +318,95 @@ def render_command(
               f"times real time) after {loaded - began:.1f} s of loading.")  # fmt: skip
 
 
+@app.command("evaluate")
+def evaluate_command(
+    instrument: Annotated[
+        str, typer.Option(metavar="NAME|DIR", help="Shipped name, or a folder you trained.")
+    ] = "string",
+    recording: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Takes that it was not trained on.  [default: a melody by the guitar it learnt]",
+        ),
+    ] = None,
+    seconds: Annotated[
+        float, typer.Option(metavar="S", help="Judge at most so much of the recording.")
+    ] = 60.0,
+    seeds: Annotated[
+        int, typer.Option(metavar="N", min=1, max=100, help="Repeat, to see how figures move.")
+    ] = 1,
+    guitar: Annotated[
+        Literal["string", "sampled"] | None,
+        typer.Option(help="Which guitar plays the recording.  [default: what meta.yaml says]"),
+    ] = None,
+    takes: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="What it was trained on, for the nearest-note sampler."),
+    ] = None,
+    baseline: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="A seed-sized baseline from tools/train_seed_sized.py."),
+    ] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Leave out copy synthesis, leakage and oscillators.")
+    ] = False,
+    json_file: Annotated[
+        Path | None,
+        typer.Option("--json", metavar="FILE", help="Also write {key: number, ...}."),
+    ] = None,
+    page: Annotated[
+        Path | None,
+        typer.Option("--html", metavar="FILE", help="Also write a page with pictures and sounds."),
+    ] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Judge an instrument on a recording that it was not trained on.
+
+    Prints every figure beside its goal and its references, what is wrong in words, and the notes to
+    listen to first. Takes a minute or two; --quick half of that.
+
+    \b
+    Examples:
+      nmsynth evaluate --instrument string
+      nmsynth evaluate --instrument my-guitar --recording held-out --takes takes --html card.html
+      nmsynth evaluate --instrument sampled --seeds 5 --json figures.json
+    """  # noqa: D301
+    import json
+
+    from nmsynth_lib.outputs import check_output
+
+    check_above_zero("--seconds", seconds)
+    outputs = [check_output(path) for path in (json_file, page) if path is not None]
+    if len(set(outputs)) < len(outputs):
+        raise NmsynthError("--json and --html: name two files.")
+    from nmsynth_lib.evaluation import evaluation
+    from nmsynth_lib.files import appearing
+    from nmsynth_lib.report_table import report_text
+
+    report = evaluation(
+        instrument,
+        recording,
+        seconds=seconds,
+        guitar=guitar,
+        training=takes,
+        baseline=baseline,
+        seeds=seeds,
+        quick=quick,
+        step=_doing(quiet),
+    )
+    if json_file is not None:
+        with appearing(json_file) as part:
+            part.write_text(json.dumps(report.flat(), indent=2) + "\n", encoding="utf-8")
+    if page is not None:
+        from nmsynth_lib.report_page import report_page
+
+        with appearing(page) as part:
+            part.write_text(report_page(report), encoding="utf-8")
+    if not quiet:
+        print(report_text(report))
+
+
 @app.command("instruments")
 def instruments_command(
     json_file: Annotated[
@@ -348,6 +450,17 @@ def _blocks(
     for first in range(0, len(stems[0]), BLOCK):
         block = np.stack([stem[first : first + BLOCK] for stem in stems])
         yield np.concatenate([np.clip(block.sum(axis=0, keepdims=True), -1.0, 1.0), block])
+
+
+def _doing(quiet: bool) -> Callable[[str], None]:
+    """Says on stderr what is being done, with the seconds since the start."""
+    began = time.monotonic()
+
+    def say(what: str) -> None:
+        if not quiet:
+            print(f"{time.monotonic() - began:5.0f} s  {what} ...", file=sys.stderr, flush=True)
+
+    return say
 
 
 def _warn(lines: Iterable[str]) -> None:
