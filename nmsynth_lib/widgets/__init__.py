@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from importlib import import_module
 
-_LAZY = {"HearIt": "panel", "hear_it": "panel"}
+_LAZY = {"HearIt": "panel", "hear_it": "panel", "Abx": "blind_test", "abx": "blind_test"}
 __all__ = [*_LAZY]
 
 

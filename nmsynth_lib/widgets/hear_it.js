@@ -4,22 +4,6 @@
 const SILENCE_MS = 6000; // without an answer for so long, say so
 const WISHES = ["phrase", "instrument", "controls", "velocity", "note_length", "transpose"];
 
-function element(name, attributes = {}, ...children) {
-  const node = document.createElement(name);
-  for (const [key, value] of Object.entries(attributes)) {
-    if (key.startsWith("on")) node.addEventListener(key.slice(2), value);
-    else if (key in node && typeof value !== "string") node[key] = value;
-    else node.setAttribute(key, value);
-  }
-  // Else JupyterLab takes arrow and letter keys for itself; it looks at the focused element only.
-  if (["input", "select", "button"].includes(name)) node.dataset.lmSuppressShortcuts = "true";
-  node.append(...children);
-  return node;
-}
-
-let counter = 0;
-const freshId = () => `nmsynth-${Date.now().toString(36)}-${counter++}`;
-
 function menu(label, onChange) {
   const id = freshId();
   const select = element("select", { id, onchange: () => onChange(select.value) });

@@ -27,7 +27,8 @@ _SETTINGS = ("phrase", "instrument", "controls", "velocity", "note_length", "tra
 _FADE_SECONDS = 0.02
 
 
-def _script(*names: str) -> str:
+def script(*names: str) -> str:
+    """Script files of this folder, joined to one."""
     return "\n".join((_HERE / name).read_text(encoding="utf-8") for name in names)
 
 
@@ -48,7 +49,7 @@ class HearIt(anywidget.AnyWidget):
       problem: What went wrong in the last attempt; empty when nothing did.
     """
 
-    _esm = _script("player.js", "pictures.js", "hear_it.js")
+    _esm = script("player.js", "elements.js", "pictures.js", "hear_it.js")
     _css = _HERE / "hear_it.css"
 
     menus = traitlets.Dict().tag(sync=True)
