@@ -1,47 +1,24 @@
 """Notebook 00 says what is true: each "Listen for" and each number holds in what its cells made."""
 
-import ast
 import itertools
-import json
-import re
-import statistics
-from pathlib import Path
 
 import numpy as np
 import pytest
+from notebook_cells import Cells, assert_cells_are_short, assert_skeleton, run
 from page_sounds import displayed, html_of, played_in
 
 from nmsynth_lib.note_measures import note_table
 from nmsynth_lib.pitch_measures import partial_levels
 from nmsynth_lib.widgets.words import note_sound
 
-NOTEBOOK = Path(__file__).resolve().parents[1] / "notebooks" / "00_hear_it.ipynb"
-CELLS = json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]
-TEXT = "\n".join("".join(cell["source"]) for cell in CELLS if cell["cell_type"] == "markdown")
-CODE = ["".join(cell["source"]) for cell in CELLS if cell["cell_type"] == "code"]
-SOLUTIONS = re.findall(r"<details>.*?```python\n(.*?)```.*?</details>", TEXT, flags=re.DOTALL)
-
-
-def run(code, names):
-    """Runs a cell as a notebook does; the value of its last line, if that is an expression."""
-    tree = ast.parse(code)
-    last = tree.body.pop() if isinstance(tree.body[-1], ast.Expr) else None
-    exec(compile(tree, "cell", "exec"), names)
-    return eval(compile(ast.Expression(last.value), "cell", "eval"), names) if last else None
+NOTEBOOK = Cells.of("00_hear_it")
+TEXT, CODE, SOLUTIONS = NOTEBOOK.text, NOTEBOOK.code, NOTEBOOK.solutions
 
 
 @pytest.fixture(scope="module")
 def made():
     """Every cell's variables, value and displays, from one run of the notebook as committed."""
-    names, values, shown_by_cell = {}, [], []
-    with pytest.MonkeyPatch.context() as monkeypatch:
-        monkeypatch.setattr("nmsynth_lib.widgets.panel._in_notebook", lambda: True)
-        shown = displayed(monkeypatch)
-        for code in CODE:
-            values.append(run(code, names))
-            shown_by_cell.append(list(shown))
-            shown.clear()
-    return {"names": names, "values": values, "shown": shown_by_cell}
+    return NOTEBOOK.run()
 
 
 def measured(made, audio, performance=None):
@@ -58,31 +35,11 @@ def level_db(audio, start, end):
 
 
 def test_it_has_the_fixed_skeleton():
-    parts = [
-        "# Hear it",
-        "**You will learn**",
-        "**Before you start:**",
-        "| minutes to read and play | seconds to run | peak memory |",
-        "## 1. ",
-        "## 2. ",
-        "## 3. ",
-        "## 4. ",
-        "## Your turn",
-        "### Exercise 1",
-        "### Exercise 3",
-        "## Take-away",
-        "## What the paper says, and what is here",
-        "## Next",
-    ]
-    places = [TEXT.find(part) for part in parts]
-    assert -1 not in places
-    assert places == sorted(places)
+    assert_skeleton(NOTEBOOK, "Hear it", n_sections=4, n_exercises=3)
 
 
 def test_cells_are_short():
-    lengths = [len([line for line in code.splitlines() if line.strip()]) for code in CODE]
-    assert statistics.median(lengths) <= 5
-    assert max(lengths) <= 15
+    assert_cells_are_short(NOTEBOOK)
 
 
 def test_sound_comes_first():

@@ -1,0 +1,81 @@
+"""The cells of a notebook, run as a learner runs them: for tests of what a notebook says."""
+
+import ast
+import json
+import re
+import statistics
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from page_sounds import displayed
+
+NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
+
+
+@dataclass(frozen=True)
+class Cells:
+    """Text and code of a notebook, and the solutions folded into its text."""
+
+    text: str
+    code: list[str]
+    solutions: list[str]
+
+    @classmethod
+    def of(cls, name: str) -> "Cells":
+        cells = json.loads((NOTEBOOKS / f"{name}.ipynb").read_text(encoding="utf-8"))["cells"]
+        text = "\n".join("".join(c["source"]) for c in cells if c["cell_type"] == "markdown")
+        code = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+        folded = re.findall(r"<details>.*?```python\n(.*?)```.*?</details>", text, flags=re.DOTALL)
+        return cls(text, code, folded)
+
+    def run(self) -> dict:
+        """Variables, the value of each cell, and what each displayed, from one run of all."""
+        names, values, shown_by_cell = {}, [], []
+        with pytest.MonkeyPatch.context() as monkeypatch:
+            monkeypatch.setattr("nmsynth_lib.widgets.panel._in_notebook", lambda: True)
+            shown = displayed(monkeypatch)
+            for code in self.code:
+                values.append(run(code, names))
+                shown_by_cell.append(list(shown))
+                shown.clear()
+        return {"names": names, "values": values, "shown": shown_by_cell}
+
+    def value_of(self, made: dict, part: str):
+        """The value of the cell whose code holds this text."""
+        (found,) = [v for code, v in zip(self.code, made["values"], strict=True) if part in code]
+        return found
+
+
+def run(code, names):
+    """Runs a cell as a notebook does; the value of its last line, if that is an expression."""
+    tree = ast.parse(code)
+    last = tree.body.pop() if isinstance(tree.body[-1], ast.Expr) else None
+    exec(compile(tree, "cell", "exec"), names)
+    return eval(compile(ast.Expression(last.value), "cell", "eval"), names) if last else None
+
+
+def assert_skeleton(cells: Cells, title: str, n_sections: int, n_exercises: int) -> None:
+    """The parts that every notebook has, in their order."""
+    parts = [
+        f"# {title}",
+        "**You will learn**",
+        "**Before you start:**",
+        "| minutes to read and play | seconds to run | peak memory |",
+        *(f"## {number + 1}. " for number in range(n_sections)),
+        "## Your turn",
+        *(f"### Exercise {number + 1}" for number in range(n_exercises)),
+        "## Take-away",
+        "## What the paper says, and what is here",
+        "## Next",
+    ]
+    places = [cells.text.find(part) for part in parts]
+    assert -1 not in places
+    assert places == sorted(places)
+
+
+def assert_cells_are_short(cells: Cells) -> None:
+    """About four lines: none above 15, the median at most 5."""
+    lengths = [len([line for line in code.splitlines() if line.strip()]) for code in cells.code]
+    assert statistics.median(lengths) <= 5
+    assert max(lengths) <= 15
