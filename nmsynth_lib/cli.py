@@ -361,7 +361,7 @@ def evaluate_command(
     ] = None,
     quiet: Quiet = False,
 ) -> None:
-    """Judge an instrument on a recording that it was not trained on.
+    """Judge an instrument on music that it never heard.
 
     Prints every figure beside its goal and its references, what is wrong in words, and the notes to
     listen to first. Takes a minute or two; --quick half of that.

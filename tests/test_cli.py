@@ -729,7 +729,7 @@ def test_a_closed_pipe_is_no_error(command):
 
 @pytest.mark.parametrize(("code", "status"), [(3, 3), (0, 0), (None, 0)])
 def test_an_exit_keeps_its_status(nmsynth, tmp_path, monkeypatch, code, status):
-    def leave(*arguments):
+    def leave(*arguments, **_):
         sys.exit(code)
 
     monkeypatch.setattr("nmsynth_lib.guitars.make_recording", leave)
@@ -737,7 +737,7 @@ def test_an_exit_keeps_its_status(nmsynth, tmp_path, monkeypatch, code, status):
 
 
 def test_an_unforeseen_error_of_the_system_is_one_line(nmsynth, tmp_path, monkeypatch):
-    def closed(*arguments):
+    def closed(*arguments, **_):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), "secret/takes")
 
     monkeypatch.setattr("nmsynth_lib.guitars.make_recording", closed)

@@ -323,6 +323,8 @@ def test_notebook_runs_within_its_limits(notebook, tmp_path, record_property):
     print(done.stdout)
     assert done.returncode == 0, done.stdout + done.stderr
     (run,) = json.loads(figures.read_text())
+    (stated,) = re.findall(r"\| (\d+) MB \|", notebook.read_text())
+    assert run["megabytes"] == pytest.approx(int(stated), rel=0.1), "see `make notebooks`"
     record_property("seconds", run["seconds"])
     record_property("megabytes", run["megabytes"])
 
