@@ -243,6 +243,8 @@ def verdict(
     if met is None and goal is not None:
         met = goal[0] <= value <= goal[1]
     number = f"{row.shown(value)} {row.unit}".strip()
+    if met is None and row.goal is not None:  # good enough on one guitar, unknown on this one
+        return Verdict(key, value, None, f"{row.label[0].upper()}{row.label[1:]}: {number}.")
     sentence = row.bad if met is False else row.good
     return Verdict(key, value, met, sentence.format(value=number, way=_way(key, ways or {})))
 

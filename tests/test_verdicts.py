@@ -88,7 +88,9 @@ def test_what_has_no_answer_has_no_verdict():
 
 def test_the_sampled_guitar_is_not_asked_for_brightness():
     """Its velocity changes loudness only."""
-    assert verdict("velocity_brightness_spearman", -0.4, "sampled").met is None
+    unjudged = verdict("velocity_brightness_spearman", -0.4, "sampled")
+    assert unjudged.met is None
+    assert unjudged.sentence == "Velocity orders the brightness: -0.400."
     assert verdict("velocity_brightness_spearman", -0.4, "string").met is False
 
 
