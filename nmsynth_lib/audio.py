@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import html
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -20,6 +22,9 @@ from nmsynth_lib.files import appearing
 
 SAMPLE_RATE = 16000
 """Hz: what `listen` takes a sound to be sampled at when it is not told."""
+
+if TYPE_CHECKING:
+    import soundfile
 
 _FORMATS = {".wav": "WAV", ".flac": "FLAC"}
 
@@ -39,17 +44,9 @@ def read_audio(path: str | Path, sample_rate: int | None = None) -> tuple[np.nda
 
     Explained in notebook 00, "One note, two ways".
     """
-    import soundfile
-
     path = Path(path)
-    if not path.is_file():
-        raise AudioFileError(f"{path}: no such audio file. Check the name and the folder.")
-    try:
-        channels, file_rate = soundfile.read(path, dtype="float32", always_2d=True)
-    except (soundfile.LibsndfileError, RuntimeError, OSError) as error:
-        raise AudioFileError(
-            f"{path}: cannot be read as audio ({_reason(error)}). Give WAV, FLAC, OGG or MP3."
-        ) from error
+    with open_audio(path) as file:
+        channels, file_rate = file.read(dtype="float32", always_2d=True), file.samplerate
     if len(channels) == 0:
         raise AudioFileError(f"{path}: holds no samples. Record or export it again.")
     audio = channels.mean(axis=1, dtype=np.float32)
@@ -58,6 +55,29 @@ def read_audio(path: str | Path, sample_rate: int | None = None) -> tuple[np.nda
     if sample_rate is not None and sample_rate != file_rate:
         audio, file_rate = resampled(audio, file_rate, sample_rate), sample_rate
     return audio, int(file_rate)
+
+
+@contextmanager
+def open_audio(path: str | Path) -> Iterator[soundfile.SoundFile]:
+    """A file of sound, open for reading, also in blocks; errors on the way become one line.
+
+    Raises:
+      AudioFileError: no such file, not audio, no samples, or damaged further on.
+    """
+    import soundfile
+
+    path = Path(path)
+    if not path.is_file():
+        raise AudioFileError(f"{path}: no such audio file. Check the name and the folder.")
+    try:
+        with soundfile.SoundFile(path) as file:
+            if file.frames == 0:
+                raise AudioFileError(f"{path}: holds no samples. Record or export it again.")
+            yield file
+    except (soundfile.LibsndfileError, RuntimeError, OSError) as error:
+        raise AudioFileError(
+            f"{path}: cannot be read as audio ({_reason(error)}). Give WAV, FLAC, OGG or MP3."
+        ) from error
 
 
 def resampled(audio: np.ndarray, from_rate: int, to_rate: int) -> np.ndarray:

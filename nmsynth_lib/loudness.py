@@ -17,6 +17,17 @@ A_POLES_HZ = 20.598997, 107.65265, 737.86223, 12194.217
 A_AT_1_KHZ = 10 ** (1.9997 / 20)  # makes 0 dB there
 
 
+def a_weighting(frequencies: np.ndarray) -> np.ndarray:
+    """Gain of the A curve at frequencies in Hz; 1 at 1 kHz.
+
+    Source: IEC 61672-1, annex E.
+    """
+    square = np.asarray(frequencies, float) ** 2
+    one, two, three, four = (pole**2 for pole in A_POLES_HZ)
+    gain = A_AT_1_KHZ * four * square**2 / ((square + one) * (square + four))
+    return gain / np.sqrt((square + two) * (square + three))
+
+
 def a_weighted(audio: np.ndarray, sample_rate: int) -> np.ndarray:
     """A sound through the A filter, float64, shape [n_samples].
 
@@ -26,14 +37,9 @@ def a_weighted(audio: np.ndarray, sample_rate: int) -> np.ndarray:
 
     Returns:
       The weighted sound; 0 dB at 1 kHz.
-
-    Source: IEC 61672-1, annex E.
     """
     spectrum = np.fft.rfft(np.asarray(audio, float))
-    square = np.fft.rfftfreq(len(audio), 1 / sample_rate) ** 2
-    one, two, three, four = (pole**2 for pole in A_POLES_HZ)
-    gain = A_AT_1_KHZ * four * square**2 / ((square + one) * (square + four))
-    gain /= np.sqrt((square + two) * (square + three))
+    gain = a_weighting(np.fft.rfftfreq(len(audio), 1 / sample_rate))
     return np.fft.irfft(spectrum * gain, len(audio))
 
 
