@@ -10,7 +10,7 @@ Explained in notebook 01, "Is it on time?".
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -25,6 +25,10 @@ NEAR_S = 0.150  # of the rough place, in which notes are matched
 MOST_NOTES = 800  # that the line is drawn through
 FEWEST_NOTES = 4
 SHORTEST_S = 20.0  # of notes over which a drift can be told
+PIECE_S, LONG_S = (
+    120.0,
+    600.0,
+)  # heard at once; longer takes vote in pieces, for drift spreads votes
 
 
 @dataclass(frozen=True)
@@ -36,12 +40,14 @@ class Alignment:
       drift_ppm: How much later it gets, microseconds each second.
       spread_ms: How far single notes lie from that line (robust standard deviation), ms.
       heard: Share of the notes whose onset was found.
+      note_ms: Second of the MIDI and ms that a note is late there, for each note that was found.
     """
 
     lag_ms: float
     drift_ppm: float
     spread_ms: float
     heard: float
+    note_ms: tuple[tuple[float, float], ...] = field(default=(), repr=False)
 
     def late_ms(self, seconds: float) -> float:
         """How late the sound is at a time of the MIDI, ms."""
@@ -65,22 +71,25 @@ def measured_alignment(audio: np.ndarray, sample_rate: int, performance: Perform
     Explained in notebook 01, "Is it on time?".
     """
     onsets = np.array([note.onset for note in performance.notes])
-    heard = heard_onsets(audio, sample_rate)
+    heard = _heard_everywhere(audio, sample_rate)
     rough = _rough_line(onsets, heard)
     if rough is None:
         raise RecordingError(
             f"{performance.name}: its notes cannot be heard in the sound. "
             "Do the two files belong together?"
         )
-    moved = retimed(performance, *rough)
+    lag, drift = rough
+    starts = lag + (1.0 + drift) * onsets
     chosen = np.unique(np.linspace(0, len(onsets) - 1, MOST_NOTES).astype(int))
     late = np.full(len(onsets), np.nan)
     for index in chosen:
-        note = moved.notes[index]
-        before = moved.notes[index - 1].onset if index else 0.0
-        after = [following.onset for following in moved.notes[index + 1 : index + 2]]
-        limit = min([*after, (len(audio) - 1) / sample_rate])
-        late[index] = onset_time(audio, sample_rate, note, before, limit) - onsets[index]
+        if starts[index] < 0:
+            continue  # before the sound begins
+        note = performance.notes[index]
+        moved = replace(note, onset=starts[index], offset=lag + (1.0 + drift) * note.offset)
+        before = starts[index - 1] if index else 0.0
+        limit = min([*starts[index + 1 : index + 2], (len(audio) - 1) / sample_rate])
+        late[index] = onset_time(audio, sample_rate, moved, before, limit) - onsets[index]
     found = np.isfinite(late)
     if found.sum() < FEWEST_NOTES:
         raise RecordingError(
@@ -94,6 +103,7 @@ def measured_alignment(audio: np.ndarray, sample_rate: int, performance: Perform
         drift_ppm=1e6 * drift,
         spread_ms=1e3 * 1.4826 * float(np.median(np.abs(rest))),
         heard=float(found.sum() / len(chosen)),
+        note_ms=tuple(zip(onsets[found].tolist(), (1e3 * late[found]).tolist(), strict=True)),
     )
 
 
@@ -131,6 +141,16 @@ def retimed(performance: Performance, shift: float, drift: float = 0.0) -> Perfo
     )
 
 
+def _heard_everywhere(audio: np.ndarray, rate: int) -> np.ndarray:
+    """Onsets of the whole take, seconds, found piece by piece: memory does not grow with it."""
+    size = round(PIECE_S * rate)
+    pieces = [
+        first / rate + heard_onsets(audio[first : first + size], rate)
+        for first in range(0, len(audio), size)
+    ]
+    return np.concatenate(pieces)
+
+
 def _rough_line(onsets: np.ndarray, heard: np.ndarray) -> tuple[float, float] | None:
     """Lag (s) and drift (s/s) by the vote of all pairs of a note and something heard."""
     if len(onsets) < FEWEST_NOTES or len(heard) < FEWEST_NOTES:
@@ -139,16 +159,27 @@ def _rough_line(onsets: np.ndarray, heard: np.ndarray) -> tuple[float, float] | 
     for onset in onsets:
         first, last = np.searchsorted(heard, [onset - FURTHEST_S, onset + FURTHEST_S])
         apart.append(heard[first:last] - onset)
+    lag, drift = _voted(apart), 0.0
+    if np.ptp(onsets) > LONG_S:
+        edges = np.arange(onsets[0], onsets[-1] + PIECE_S, PIECE_S)
+        groups = np.split(np.arange(len(onsets)), np.searchsorted(onsets, edges[1:]))
+        groups = [group for group in groups if len(group) >= 2 * FEWEST_NOTES]
+        middles = np.array([onsets[group].mean() for group in groups])
+        lag, drift = _line(middles, np.array([_voted([apart[i] for i in g]) for g in groups]))
+    pairs = [
+        (onset, near[off.argmin()])
+        for onset, near in zip(onsets, apart, strict=True)
+        if len(near) and (off := np.abs(near - lag - drift * onset)).min() < NEAR_S
+    ]
+    return _line(*np.array(pairs).T) if len(pairs) >= FEWEST_NOTES else None
+
+
+def _voted(apart: list[np.ndarray]) -> float:
+    """The lag (s) that most pairs agree on, within 60 ms."""
     edges = np.arange(-FURTHEST_S, FURTHEST_S + VOTE_S, VOTE_S)
     votes, _ = np.histogram(np.concatenate(apart), edges)
     wide = np.convolve(votes, np.hanning(round(2 * WIDTH_S / VOTE_S)), "same")
-    lag = float(edges[int(wide.argmax())] + VOTE_S / 2)
-    pairs = [
-        (onset, near[np.abs(near - lag).argmin()])
-        for onset, near in zip(onsets, apart, strict=True)
-        if len(near) and np.abs(near - lag).min() < NEAR_S
-    ]
-    return _line(*np.array(pairs).T) if len(pairs) >= FEWEST_NOTES else None
+    return float(edges[int(wide.argmax())] + VOTE_S / 2)
 
 
 def _line(times: np.ndarray, late: np.ndarray) -> tuple[float, float]:

@@ -22,6 +22,11 @@ from nmsynth_lib.files import appearing
 
 SAMPLE_RATE = 16000
 """Hz: what `listen` takes a sound to be sampled at when it is not told."""
+BLOCK_SECONDS = 10.0  # of a file that are read at once
+UNKNOWN_LENGTH = 1 << 62  # samples: a FLAC out of a pipe does not say how many it has
+LARGEST_BLOCK = 1 << 22  # samples of all channels together, whatever rate a header claims
+SLOWEST_RATE, FASTEST_RATE = 1_000, 1_000_000  # Hz; outside, the header is damaged
+LOUDEST = 100.0  # times full scale; beyond that a file holds no sound, but something else
 
 if TYPE_CHECKING:
     import soundfile
@@ -46,15 +51,56 @@ def read_audio(path: str | Path, sample_rate: int | None = None) -> tuple[np.nda
     """
     path = Path(path)
     with open_audio(path) as file:
-        channels, file_rate = file.read(dtype="float32", always_2d=True), file.samplerate
-    if len(channels) == 0:
+        file_rate = file.samplerate
+        blocks = list(mono_blocks(file, path))
+    audio = np.concatenate(blocks) if blocks else np.zeros(0, np.float32)
+    if len(audio) == 0:
         raise AudioFileError(f"{path}: holds no samples. Record or export it again.")
-    audio = channels.mean(axis=1, dtype=np.float32)
-    if not np.isfinite(audio).all():
-        raise AudioFileError(f"{path}: holds samples that are not numbers. Export it again.")
     if sample_rate is not None and sample_rate != file_rate:
         audio, file_rate = resampled(audio, file_rate, sample_rate), sample_rate
+        if len(audio) == 0:
+            raise AudioFileError(f"{path}: holds less than one sample at {sample_rate} Hz.")
     return audio, int(file_rate)
+
+
+def mono_blocks(file: soundfile.SoundFile, path: str | Path) -> Iterator[np.ndarray]:
+    """The sound of an open file, mixed down to one channel, ten seconds at a time.
+
+    Args:
+      file: From `open_audio`.
+      path: For the message.
+
+    Yields:
+      float32, shape [n_samples], full scale 1.0; the last block is shorter.
+
+    Raises:
+      AudioFileError: samples that are not numbers, or far beyond full scale.
+    """
+    for block in channel_blocks(file):
+        peak = max(float(block.max()), -float(block.min()))  # of all channels: NaN stays NaN
+        if not np.isfinite(peak):
+            raise AudioFileError(f"{path}: holds samples that are not numbers. Export it again.")
+        if peak > LOUDEST:
+            raise AudioFileError(
+                f"{path}: peaks at {peak:.3g} times full scale, which is no sound. Export it again."
+            )
+        yield block.mean(axis=1, dtype=np.float32)
+
+
+def channel_blocks(file: soundfile.SoundFile) -> Iterator[np.ndarray]:
+    """All channels of an open file, ten seconds at a time, until nothing more comes.
+
+    A header may promise more than there is, and `SoundFile.blocks` would fill that with what it
+    read before.
+
+    Yields:
+      float32, shape [n_samples, n_channels].
+    """
+    size = min(round(BLOCK_SECONDS * file.samplerate), LARGEST_BLOCK // file.channels)
+    if file.frames > UNKNOWN_LENGTH:  # then soundfile's seek after each read would fail
+        file.seekable = lambda: False
+    while len(block := file.read(size, dtype="float32", always_2d=True)):
+        yield block
 
 
 @contextmanager
@@ -67,12 +113,21 @@ def open_audio(path: str | Path) -> Iterator[soundfile.SoundFile]:
     import soundfile
 
     path = Path(path)
-    if not path.is_file():
-        raise AudioFileError(f"{path}: no such audio file. Check the name and the folder.")
     try:
+        if not path.is_file():
+            raise AudioFileError(f"{path}: no such audio file. Check the name and the folder.")
+        if path.stat().st_size == 0:
+            raise OSError("the file is empty")  # libsndfile would say that it does not exist
+        if path.suffix.lower() == ".raw":
+            raise OSError("samples without a header")  # soundfile would ask for their rate
         with soundfile.SoundFile(path) as file:
             if file.frames == 0:
                 raise AudioFileError(f"{path}: holds no samples. Record or export it again.")
+            if not SLOWEST_RATE <= file.samplerate <= FASTEST_RATE:
+                raise AudioFileError(
+                    f"{path}: claims to have {file.samplerate} samples a second, which is damage. "
+                    "Export it again."
+                )
             yield file
     except (soundfile.LibsndfileError, RuntimeError, OSError) as error:
         raise AudioFileError(

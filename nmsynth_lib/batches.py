@@ -36,7 +36,14 @@ class Recipe:
     flat_until: float = 0.35
     clip_norm: float = 5.0
     unknown_share: float = 0.3
+    pitch_shift: int = 0  # copies pitched up and down by 1 to so many semitones are drawn from too
     seed: int = 0
+
+    @property
+    def pitch_shifts(self) -> tuple[int, ...]:
+        """Semitones of the copies."""
+        steps = range(1, self.pitch_shift + 1)
+        return tuple(sign * step for step in steps for sign in (1, -1))
 
 
 class Cuts:
@@ -59,14 +66,12 @@ class Cuts:
     def __init__(self, examples: Examples, spec: InstrumentSpec, recipe: Recipe):
         self.spec, self.recipe = spec, recipe
         self.hop = spec.rates.hop
-        self.digest = hashlib.sha256(
-            examples.audio.tobytes() + examples.controls.tobytes()
-        ).hexdigest()
+        self.examples = examples
+        self.digest = _digest(examples)
         self.n_frames = example_frames(examples, spec, recipe.example_seconds)
         lengths = np.array([end - first for first, end in examples.training])
         self.lost = float(lengths[lengths < self.n_frames].sum() / lengths.sum())
         with tf.device("CPU"):
-            self.audio = tf.constant(examples.audio)
             self.curves = tf.constant(
                 np.concatenate(
                     [examples.controls, examples.f0_hz[:, None], examples.stiffness[:, None]],
@@ -91,6 +96,10 @@ class Cuts:
             f"example ({seconds:.2f} s) and is never trained on. Join short takes into longer ones."
         )
 
+    def _sound(self, start: np.int64) -> np.ndarray:
+        """The samples of an example, from wherever they lie."""
+        return self.examples.audio[start * self.hop : (start + self.n_frames) * self.hop]
+
     def _cut(self, start: tf.Tensor, seed: tf.Tensor, hide: tf.Tensor):
         """One example and its target; `hide`: play it as fingers would, with the future unknown."""
         n_samples = self.n_frames * self.hop
@@ -102,9 +111,7 @@ class Cuts:
             live = tf.where(controls[column] > 0.0, value, controls[column])
             controls[column] = tf.where(hide, live, controls[column])
         white = tf.random.stateless_uniform([n_samples], seed, -1.0, 1.0)
-        target = tf.ensure_shape(
-            self.audio[start * self.hop : (start + self.n_frames) * self.hop], [n_samples]
-        )
+        target = tf.ensure_shape(tf.numpy_function(self._sound, [start], tf.float32), [n_samples])
         return {
             "controls": tf.stack(controls, axis=-1),
             "f0_hz": curves[:, -2],
@@ -137,6 +144,15 @@ class Cuts:
 
         data = tf.data.Dataset.from_tensor_slices(rows).map(fixed)
         return data.batch(n_batch, drop_remainder=True).cache()
+
+
+def _digest(examples: Examples) -> str:
+    """SHA-256 of sound and curves, a block at a time."""
+    digest, block = hashlib.sha256(), 1 << 20
+    for first in range(0, len(examples.audio), block):
+        digest.update(examples.audio[first : first + block])
+    digest.update(np.ascontiguousarray(examples.controls))
+    return digest.hexdigest()
 
 
 def example_frames(examples: Examples, spec: InstrumentSpec, seconds: float) -> int:

@@ -15,9 +15,9 @@ import numpy as np
 from nmsynth_lib.errors import RecordingError
 from nmsynth_lib.instrument import Instrument
 from nmsynth_lib.performance import Performance
-from nmsynth_lib.recordings import load_recording
 from nmsynth_lib.report import Report, report_card
 from nmsynth_lib.seed_sized import Baseline, shipped_baseline
+from nmsynth_lib.takes import load_recording
 from nmsynth_lib.unseen import (
     guitar_heard,
     guitar_learnt,
@@ -68,7 +68,7 @@ def evaluation(
     if recording is not None:
         played = load_recording(recording, rate)
         guitar = guitar or guitar_heard(played)
-        target, performance = one_piece(played, seconds)
+        target, performance = one_piece(played, seconds, instrument.spec)
     elif guitar or learnt:
         guitar = guitar or learnt
         target, performance = unseen_melody(guitar, seconds, rate)

@@ -1,147 +1,35 @@
-"""Recordings: a folder of takes becomes training examples.
+"""Recordings: takes become training examples.
 
-Road: folder of audio + MIDI -> [recordings] -> training.
-A take is a sound file and a MIDI file of the same stem. It is cut into blocks at its rests; whole
-blocks are held out for validation, so no second of a held-out block is ever heard in training.
+Road: folder of audio + MIDI -> takes -> [recordings] -> training.
+A take is cut into blocks at its rests; whole blocks are held out for validation, so no second of a
+held-out block is ever heard in training. Sound stays on the disk until an example is cut from it.
 Explained in notebook 01, "From a take to examples".
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
-from pathlib import Path
-from typing import Literal
 
 import numpy as np
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from nmsynth_lib.audio import read_audio
-from nmsynth_lib.controls import control_curves, inharmonicity
+from nmsynth_lib.augmentation import (
+    SMEAR_S,
+    shifted_performance,
+    shifted_span,
+    varispeed_blocks,
+)
+from nmsynth_lib.controls import control_curves, inharmonicity, n_frames_for
 from nmsynth_lib.errors import RecordingError
-from nmsynth_lib.performance import Performance
 from nmsynth_lib.schema import InstrumentSpec
+from nmsynth_lib.sound_store import FORMAT, stored
+from nmsynth_lib.takes import Take
 
-AUDIO_SUFFIXES = (".wav", ".flac", ".mp3", ".ogg")
-MIDI_SUFFIXES = (".mid", ".midi")
 BLOCK_SECONDS = 15.0
 LEAD_SECONDS = 0.03  # a block begins this long before its first onset
-
-
-class TakeMeta(BaseModel):
-    """What `meta.yaml` says of a take: where it comes from and how to read it.
-
-    The entries of the file hold for all takes of the folder; under `takes`, by name, single takes
-    may differ, e.g. `takes: {evening: {split: validation}}`.
-    """
-
-    model_config = ConfigDict(extra="allow", frozen=True, allow_inf_nan=False)
-
-    licence: str = ""
-    source: str = ""
-    onset_shift_ms: float = Field(0.0, description="how late the audio is against its MIDI")
-    split: Literal["auto", "train", "validation"] = "auto"
-
-
-@dataclass(frozen=True)
-class Take:
-    """One recording with its notes.
-
-    Attributes:
-      name: Stem of its files.
-      audio: float32, [n_samples]; time 0 of the performance is its first sample.
-      performance: What was played.
-      sample_rate: Hz.
-      meta: Licence, source and split.
-    """
-
-    name: str
-    audio: np.ndarray
-    performance: Performance
-    sample_rate: int
-    meta: TakeMeta = field(default_factory=TakeMeta)
-
-
-def load_recording(folder: str | Path, sample_rate: int = 16000) -> list[Take]:
-    """All takes of a folder, in the order of their names.
-
-    Args:
-      folder: Holds NAME.wav|flac|mp3|ogg with NAME.mid, any case, and perhaps meta.yaml.
-      sample_rate: Hz that every take is brought to.
-
-    Returns:
-      At least one take.
-
-    Raises:
-      RecordingError: no such folder, no pair of sound and MIDI, one without the other, or a wrong
-        meta.yaml. Errors of the files themselves are AudioFileError and NotMidiError.
-    """
-    folder = Path(folder)
-    if not folder.is_dir():
-        raise RecordingError(f"{folder}: no such folder of takes.")
-    sounds = _by_stem(folder, AUDIO_SUFFIXES)
-    midis = _by_stem(folder, MIDI_SUFFIXES)
-    if not sounds and not midis:
-        raise RecordingError(
-            f"{folder}: holds no takes; put NAME.wav (or flac, mp3, ogg) and NAME.mid there."
-        )
-    for stem in sorted(set(sounds) ^ set(midis)):
-        there, lacks = (sounds, "MIDI") if stem in sounds else (midis, "sound")
-        raise RecordingError(f"{there[stem]}: has no {lacks} file of the same name beside it.")
-    meta = _read_meta(folder / "meta.yaml", sorted(sounds))
-    return [_take(sounds[stem], midis[stem], sample_rate, meta[stem]) for stem in sorted(sounds)]
-
-
-def _by_stem(folder: Path, suffixes: tuple[str, ...]) -> dict[str, Path]:
-    files: dict[str, Path] = {}
-    for path in sorted(folder.iterdir()):
-        if path.suffix.lower() in suffixes and not path.name.startswith("."):
-            stem = path.stem.lower()
-            if stem in files:
-                raise RecordingError(f"{path}: {files[stem].name} has the same name; keep one.")
-            files[stem] = path
-    return files
-
-
-def _read_meta(path: Path, stems: list[str]) -> dict[str, TakeMeta]:
-    """What meta.yaml says of each take; the defaults where there is no such file."""
-    entries = {}
-    if path.exists():
-        try:
-            entries = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-        except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
-            reason = " ".join(str(error).split())
-            raise RecordingError(f"{path}: not readable as YAML ({reason}).") from None
-    if not isinstance(entries, dict) or not isinstance(entries.get("takes", {}), dict):
-        raise RecordingError(f"{path}: holds no `name: value` entries, as it should.")
-    single = {str(name).lower(): own or {} for name, own in entries.pop("takes", {}).items()}
-    if unknown := sorted(set(single) - set(stems)):
-        raise RecordingError(f"{path}: takes: there is no take '{unknown[0]}' in this folder.")
-    try:
-        return {
-            stem: TakeMeta.model_validate({**entries, **single.get(stem, {})}) for stem in stems
-        }
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "the file"
-        raise RecordingError(f"{path}: {where}: {first['msg']}.") from None
-    except TypeError:
-        raise RecordingError(f"{path}: takes: give entries like {{split: validation}}.") from None
-
-
-def _take(sound: Path, midi: Path, sample_rate: int, meta: TakeMeta) -> Take:
-    audio, _ = read_audio(sound, sample_rate)
-    performance = Performance.from_midi(midi)
-    late = round(meta.onset_shift_ms * sample_rate / 1000.0)
-    audio = audio[late:] if late >= 0 else np.concatenate([np.zeros(-late, np.float32), audio])
-    first = performance.notes[0].onset
-    if first * sample_rate >= len(audio):
-        raise RecordingError(
-            f"{midi}: its first note begins at {first:.1f} s, after the sound has ended "
-            f"({len(audio) / sample_rate:.1f} s). Do the two files belong together?"
-        )
-    return Take(sound.stem, audio, performance, sample_rate, meta)
+CURVE_FRAMES = 25000  # whose curves are computed at once
 
 
 def blocks_at_rests(take: Take, seconds: float = BLOCK_SECONDS) -> list[tuple[float, float]]:
@@ -173,12 +61,39 @@ def blocks_at_rests(take: Take, seconds: float = BLOCK_SECONDS) -> list[tuple[fl
     return list(zip(cuts, [*cuts[1:], end], strict=True))
 
 
+class EndToEnd:
+    """Sounds laid end to end, each filled up to whole frames; nothing is read before it is cut.
+
+    Args:
+      sounds: Each float32, shape [n_samples], in memory or mapped from a file.
+      hop: Samples a frame.
+    """
+
+    def __init__(self, sounds: Sequence[np.ndarray], hop: int):
+        self.sounds = list(sounds)
+        lengths = [-(-len(sound) // hop) * hop for sound in sounds]
+        self.edges = np.concatenate([[0], np.cumsum(lengths)]).astype(int)
+
+    def __len__(self) -> int:
+        return int(self.edges[-1])
+
+    def __getitem__(self, part: slice) -> np.ndarray:
+        """Samples of a stretch, float32; like an array, without what lies beyond the end."""
+        start, stop, _ = part.indices(len(self))
+        cut = np.zeros(max(0, stop - start), np.float32)
+        for edge, sound in zip(self.edges, self.sounds, strict=False):
+            first, last = max(start, edge), min(stop, edge + len(sound))
+            if first < last:
+                cut[first - start : last - start] = sound[first - edge : last - edge]
+        return cut
+
+
 @dataclass(frozen=True)
 class Examples:
-    """Takes laid end to end as arrays, and where training and validation may cut into them.
+    """Takes laid end to end, and where training and validation may cut into them.
 
     Attributes:
-      audio: float32, [n_frames * hop].
+      audio: float32, [n_frames * hop]: an array, or what can be cut like one.
       controls: Scaled curves, [n_frames, n_controls].
       f0_hz: Hz, [n_frames].
       stiffness: Inharmonicity B, [n_frames].
@@ -186,7 +101,7 @@ class Examples:
       validation: Held-out spans; disjoint from `training`.
     """
 
-    audio: np.ndarray
+    audio: np.ndarray | EndToEnd
     controls: np.ndarray
     f0_hz: np.ndarray
     stiffness: np.ndarray
@@ -195,7 +110,11 @@ class Examples:
 
 
 def prepare_examples(
-    takes: list[Take], spec: InstrumentSpec, seed: int = 0, held_out: float = 0.08
+    takes: Sequence[Take],
+    spec: InstrumentSpec,
+    seed: int = 0,
+    held_out: float = 0.08,
+    pitch_shifts: Sequence[int] = (),
 ) -> Examples:
     """Arrays and a seeded split into training and held-out blocks.
 
@@ -204,59 +123,129 @@ def prepare_examples(
       spec: Declares controls and rates.
       seed: Draws the held-out blocks.
       held_out: Share of the blocks to hold out; at least one.
+      pitch_shifts: Semitones by which copies are pitched up or down, to train on as well. They are
+        made after the split, of training blocks only.
 
     Returns:
-      Examples.
+      Examples; no frame of a take is lost, the last one is filled up with silence.
 
     Raises:
       RecordingError: too short to hold anything out.
+
+    Explained in notebook 01, "Split before you copy".
     """
-    rates, rng = spec.rates, np.random.default_rng(seed)
-    parts, spans, borders, first = [], [], set(), 0
-    for take in takes:
-        n_frames = len(take.audio) // rates.hop
-        curves = control_curves(take.performance, spec, n_frames)
-        parts.append((take.audio[: n_frames * rates.hop], curves))
-        for start, end in blocks_at_rests(take):
-            span = tuple(first + min(n_frames, round(t * rates.frame_rate)) for t in (start, end))
-            spans.append((span, take.meta.split))
+    training, validation = _split(takes, seed, held_out)
+    laid = [(take, training[i], validation[i]) for i, take in enumerate(takes)]
+    for semitones in pitch_shifts:
+        laid += [_shifted(take, training[i], semitones) for i, take in enumerate(takes)]
+    laid = [one for one in laid if one[1] or one[2]]
+    rates, first = spec.rates, 0
+    frames = [n_frames_for(len(take.audio), rates) for take, *_ in laid]
+    controls = np.empty((sum(frames), len(spec.controls)), np.float32)
+    f0_hz = np.empty(sum(frames), np.float32)
+    spans: tuple[list, list] = ([], [])
+    for (take, *stretches), n_frames in zip(laid, frames, strict=True):
+        for start in range(0, n_frames, CURVE_FRAMES):
+            count = min(CURVE_FRAMES, n_frames - start)
+            curves = control_curves(take.performance, spec, count, start)
+            rows = slice(first + start, first + start + count)
+            controls[rows], f0_hz[rows] = curves.values, curves.f0_hz
+        for kind, pieces in zip(spans, stretches, strict=True):
+            kind += _in_frames(pieces, first, n_frames, rates.frame_rate, take.seconds)
         first += n_frames
-        borders.add(first)
-    free = [span for span, split in spans if split == "auto"]
-    chosen = [span for span, split in spans if split == "validation"]
+    return Examples(
+        audio=EndToEnd([take.audio for take, *_ in laid], rates.hop),
+        controls=controls,
+        f0_hz=f0_hz,
+        stiffness=inharmonicity(f0_hz, spec),
+        training=tuple(spans[0]),
+        validation=tuple(spans[1]),
+    )
+
+
+Pieces = list[tuple[float, float]]
+
+
+def _shifted(take: Take, training: Pieces, semitones: int) -> tuple[Take, Pieces, Pieces]:
+    """A pitched copy of a take, of which only training pieces are used, and none held out.
+
+    Where a piece ends the copy keeps away from what comes after by as far as a sound can smear.
+    """
+    digest = hashlib.sha256(np.ascontiguousarray(take.audio)).hexdigest()
+
+    def write(file):
+        for block in varispeed_blocks(take.audio, semitones):
+            file.write(block.tobytes())
+
+    copy = replace(
+        take,
+        name=f"{take.name} {semitones:+d} semitones",
+        audio=stored(f"{digest}-pitched{semitones:+d}-v{FORMAT}", write),
+        performance=shifted_performance(take.performance, semitones),
+    )
+    pieces = (shifted_span(start, end, semitones) for start, end in _joined(training))
+    smear = SMEAR_S["varispeed"]
+    return copy, [(s + smear, e - smear) for s, e in pieces if e - s > 2 * smear], []
+
+
+def _split(takes: Sequence[Take], seed: int, held_out: float) -> tuple[list[Pieces], list[Pieces]]:
+    """What of each take is trained on and what is held out, in seconds."""
+    blocks = [
+        (number, pieces)
+        for number, take in enumerate(takes)
+        for block in blocks_at_rests(take)
+        if (pieces := _without([block], take.left_out()))
+    ]
+    free = [i for i, (number, _) in enumerate(blocks) if takes[number].meta.split == "auto"]
+    chosen = {i for i, (n, _) in enumerate(blocks) if takes[n].meta.split == "validation"}
     if not chosen:
         if len(free) < 2:
             raise RecordingError(
                 "this recording is too short to hold a part of it out for validation; it needs at "
                 "least two notes with a rest between them, and `split: auto` in its meta.yaml."
             )
-        picks = rng.permutation(len(free))[: max(1, round(held_out * len(free)))]
-        chosen = [free[pick] for pick in picks]
-    training = [span for span, _ in spans if span not in chosen]
-    if not training:
+        picks = np.random.default_rng(seed).permutation(len(free))
+        chosen = {free[pick] for pick in picks[: max(1, round(held_out * len(free)))]}
+    if len(chosen) == len(blocks):
         raise RecordingError(
             "all takes are held out (`split: validation` in meta.yaml): none is left to train on."
         )
-    f0_hz = np.concatenate([curves.f0_hz for _, curves in parts])
-    return Examples(
-        audio=np.concatenate([audio for audio, _ in parts]),
-        controls=np.concatenate([curves.values for _, curves in parts]),
-        f0_hz=f0_hz,
-        stiffness=inharmonicity(f0_hz, spec),
-        training=_joined(training, borders),
-        validation=_joined(chosen, borders),
-    )
+    kinds: tuple[list[Pieces], list[Pieces]] = tuple([[] for _ in takes] for _ in range(2))
+    for i, (number, pieces) in enumerate(blocks):
+        kinds[i in chosen][number] += pieces
+    return kinds
 
 
-def _joined(spans: list[tuple[int, int]], borders: set[int]) -> tuple[tuple[int, int], ...]:
-    """Neighbouring spans of one take made one, so that examples may cross from one to the next."""
-    joined: list[tuple[int, int]] = []
-    for start, end in sorted(spans):
-        if joined and joined[-1][1] == start and start not in borders:
-            joined[-1] = (joined[-1][0], end)
-        else:
+def _without(pieces: Pieces, left_out: Pieces) -> Pieces:
+    """What is left of stretches when others are taken out."""
+    for low, high in left_out:
+        halves = [((s, min(e, low)), (max(s, high), e)) for s, e in pieces]
+        pieces = [(s, e) for pair in halves for s, e in pair if e > s]
+    return pieces
+
+
+def _joined(pieces: Iterable[tuple]) -> list[tuple]:
+    """Neighbours made one, so that examples may cross from one to the next."""
+    joined: list[tuple] = []
+    for start, end in sorted(pieces):
+        if joined and joined[-1][1] == start:
+            start = joined.pop()[0]
+        if end > start:
             joined.append((start, end))
-    return tuple(joined)
+    return joined
+
+
+def _in_frames(
+    pieces: Pieces, first: int, n_frames: int, rate: float, seconds: float
+) -> list[tuple[int, int]]:
+    """Spans of a take's frames.
+
+    The take begins with frame `first`; its last frame may be longer than the sound.
+    """
+    return _joined(
+        tuple(first + (n_frames if t >= seconds else round(t * rate)) for t in piece)
+        for piece in pieces
+    )
 
 
 def cut_starts(spans: tuple[tuple[int, int], ...], n_frames: int, step: int = 1) -> np.ndarray:
@@ -273,16 +262,17 @@ def cut_starts(spans: tuple[tuple[int, int], ...], n_frames: int, step: int = 1)
     Raises:
       RecordingError: no span is long enough.
     """
-    starts: list[int] = []
+    starts = [np.zeros(0, np.int64)]
     for first, end in spans:
-        inside = list(range(first, end - n_frames + 1, step))
-        if inside and inside[-1] + n_frames < end:
-            inside.append(end - n_frames)
-        starts += inside
-    if not starts:
+        inside = np.arange(first, end - n_frames + 1, step, dtype=np.int64)
+        starts.append(inside)
+        if len(inside) and inside[-1] + n_frames < end:
+            starts.append(np.array([end - n_frames]))
+    found = np.concatenate(starts)
+    if not len(found):
         longest = max((end - first for first, end in spans), default=0)
         raise RecordingError(
             f"no stretch of {n_frames} frames without a held-out block (the longest has "
             f"{longest}); record more, or train with a shorter example length."
         )
-    return np.array(starts, dtype=np.int64)
+    return found

@@ -26,10 +26,11 @@ from nmsynth_lib.errors import WeightsError
 from nmsynth_lib.files import appearing
 from nmsynth_lib.performance import Performance
 from nmsynth_lib.phrases import EXAMPLES, examples_folder
-from nmsynth_lib.recordings import load_recording, prepare_examples
+from nmsynth_lib.recordings import prepare_examples
 from nmsynth_lib.schema import Architecture, AudioRates, InstrumentSpec
 from nmsynth_lib.score import melody
 from nmsynth_lib.stock_ddsp import ddsp
+from nmsynth_lib.takes import load_recording
 from nmsynth_lib.unseen import LEVELS
 
 PIECE_SECONDS = 4.0

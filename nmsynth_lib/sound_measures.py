@@ -13,9 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
-from nmsynth_lib.audio import open_audio
+from nmsynth_lib.audio import channel_blocks, open_audio
+from nmsynth_lib.errors import AudioFileError
 
-BLOCK_S = 10.0
 CLIPPED, CLIPPED_RUN = 0.9995, 3  # of full scale; samples in a row that are no chance
 FLOOR_S, FLOOR_PERCENTILE = 0.010, 2
 SILENT = 1e-12  # mean square
@@ -37,8 +37,7 @@ class SoundFigures:
       dc: Mean of the mix, share of full scale.
       floor_dbfs: Level that 98 % of the 10 ms windows exceed.
       cancelled_db: How much quieter the mix of the channels is than the channels; 0 for mono.
-      hum_seconds: Time in which a line at 50 or 60 Hz stands out.
-      hum_from: Second at which that begins; NaN without hum.
+      hum: (from, to) in seconds, where a line at 50 or 60 Hz stands out.
       hum_hz: 50 or 60; NaN without hum.
     """
 
@@ -50,9 +49,13 @@ class SoundFigures:
     dc: float
     floor_dbfs: float
     cancelled_db: float
-    hum_seconds: float
-    hum_from: float
+    hum: tuple[tuple[float, float], ...]
     hum_hz: float
+
+    @property
+    def hum_seconds(self) -> float:
+        """How long it hums."""
+        return sum(end - start for start, end in self.hum)
 
 
 def sound_figures(path: str | Path) -> SoundFigures:
@@ -75,7 +78,7 @@ def sound_figures(path: str | Path) -> SoundFigures:
         squares = np.zeros(2)  # of the mix, of the mean channel
         levels: list[np.ndarray] = []
         lines: dict[float, list[np.ndarray]] = {hz: [] for hz in MAINS_HZ}
-        for block in file.blocks(round(BLOCK_S * rate), dtype="float32", always_2d=True):
+        for block in channel_blocks(file):
             mix = block.mean(axis=1, dtype=float)
             peak = max(peak, float(np.abs(block).max(initial=0.0)))
             clipped += sum(_in_runs(np.abs(channel) >= CLIPPED) for channel in block.T)
@@ -84,11 +87,11 @@ def sound_figures(path: str | Path) -> SoundFigures:
             levels.append(_levels_db(mix, round(FLOOR_S * rate)))
             for hz in MAINS_HZ:
                 lines[hz].append(_has_line(mix, rate, hz))
-    hum = {hz: np.concatenate(found) for hz, found in lines.items()}
-    mains = max(hum, key=lambda hz: hum[hz].sum())
-    hum_seconds = MAINS_S * float(hum[mains].sum())
-    if hum_seconds < MAINS_LEAST_S:
-        mains, hum_seconds = np.nan, 0.0
+    if not n_samples:
+        raise AudioFileError(f"{path}: holds no samples. Record or export it again.")
+    humming = {hz: np.concatenate(found) for hz, found in lines.items()}
+    mains = max(humming, key=lambda hz: humming[hz].sum())
+    hum = _hum_stretches(humming[mains], n_samples / rate)
     mixed, each = squares / n_samples
     return SoundFigures(
         seconds=n_samples / rate,
@@ -99,9 +102,24 @@ def sound_figures(path: str | Path) -> SoundFigures:
         dc=float(total / n_samples),
         floor_dbfs=float(np.percentile(np.concatenate(levels), FLOOR_PERCENTILE)),
         cancelled_db=float(10 * np.log10((each + SILENT) / (mixed + SILENT))),
-        hum_seconds=hum_seconds,
-        hum_from=MAINS_S * int(hum[mains].argmax()) if hum_seconds else np.nan,
-        hum_hz=mains,
+        hum=hum,
+        hum_hz=mains if hum else np.nan,
+    )
+
+
+def _hum_stretches(humming: np.ndarray, seconds: float) -> tuple[tuple[float, float], ...]:
+    """Where half-seconds hum, at least two of them near each other."""
+    stretches: list[list[float]] = []
+    for index in np.flatnonzero(humming):
+        start, end = MAINS_S * int(index), MAINS_S * (int(index) + 1)
+        if stretches and start <= stretches[-1][1] + 2 * MAINS_S:
+            stretches[-1][1:] = [end, stretches[-1][2] + 1]
+        else:
+            stretches.append([start, end, 1])
+    return tuple(
+        (start, min(end, seconds))
+        for start, end, count in stretches
+        if count * MAINS_S >= MAINS_LEAST_S
     )
 
 

@@ -34,8 +34,9 @@ from nmsynth_lib.errors import TrainingStateError
 from nmsynth_lib.instrument_files import SPEC_FILE, write_instrument
 from nmsynth_lib.losses import SpectrogramLoss
 from nmsynth_lib.model import GuitarModel
-from nmsynth_lib.recordings import Take, load_recording, prepare_examples
+from nmsynth_lib.recordings import prepare_examples
 from nmsynth_lib.schema import Architecture, InstrumentSpec
+from nmsynth_lib.takes import Take, load_recording
 from nmsynth_lib.tuning import measured_stiffness
 
 
@@ -232,13 +233,15 @@ def train(
     spec = saved.plan.spec if saved else spec or InstrumentSpec()
     takes = load_recording(recording, spec.rates.sample_rate)
     if saved is None:
-        spec, recipe = measured_spec(out.name, takes, spec), recipe or Recipe(seed=seed)
+        recipe = recipe or Recipe(seed=seed)
+        spec = measured_spec(out.name, takes, spec, recipe.pitch_shift)
         plan = Plan(spec, recipe, 20.0 if minutes is None and steps is None else minutes, steps)
     elif minutes is None and steps is None:
         plan = saved.plan
     else:
         plan = replace(saved.plan, minutes=minutes, steps=steps)
-    examples = prepare_examples(takes, plan.spec, plan.recipe.seed)
+    recipe = plan.recipe
+    examples = prepare_examples(takes, plan.spec, recipe.seed, pitch_shifts=recipe.pitch_shifts)
     cuts = Cuts(examples, plan.spec, plan.recipe)
     run = Run(out, plan, cuts, quiet)
     if warning := cuts.warning():
@@ -268,7 +271,7 @@ def train(
 
 
 def measured_spec(
-    name: str, takes: list[Take], base: InstrumentSpec | None = None
+    name: str, takes: list[Take], base: InstrumentSpec | None = None, pitch_shift: int = 0
 ) -> InstrumentSpec:
     """A schema with this recording's stiffness, tuning and range.
 
@@ -277,6 +280,7 @@ def measured_spec(
       takes: What to measure.
       base: Controls, rates and sizes; default: the guitar's. Breakpoints of stiffness or tuning
         that it names itself stay as they are.
+      pitch_shift: Semitones by which copies to train on reach beyond the recording.
     """
     base = base or InstrumentSpec()
     given, open_ = base.architecture, Architecture()
@@ -291,7 +295,7 @@ def measured_spec(
     return base.model_copy(
         update={
             "name": re.sub(r"[^A-Za-z0-9_.-]+", "-", name).strip("-_.") or "guitar",
-            "pitch_range": (min(pitches), max(pitches)),
+            "pitch_range": (min(pitches) - pitch_shift, max(pitches) + pitch_shift),
             "data_licence": takes[0].meta.licence or base.data_licence,
             "architecture": given.model_copy(update=measured),
             "provenance": {},

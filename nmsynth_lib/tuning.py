@@ -11,10 +11,11 @@ from __future__ import annotations
 import numpy as np
 
 from nmsynth_lib.performance import Note, held, midi_to_hz
-from nmsynth_lib.recordings import Take
+from nmsynth_lib.takes import Take
 
 MIN_SECONDS, MAX_SECONDS, SKIP_SECONDS = 0.35, 1.0, 0.04
 SEARCH_CENTS = 25.0
+SLIGHT_BEND = 0.5  # semitones
 
 
 def note_stiffness(
@@ -62,10 +63,14 @@ def _stretched_series(found: list[tuple[int, float]]) -> tuple[float, float]:
     return float(np.sqrt(square)), float(max(0.0, slope / square))
 
 
-def _is_bent(note: Note, bend: tuple[tuple[float, float], ...]) -> bool:
-    """Whether the wheel is away from its rest at any time in the note."""
+def _bend_of(note: Note, bend: tuple[tuple[float, float], ...]) -> float | None:
+    """Semitones that the wheel stands at all through the note; None if it moves, or is far away.
+
+    A take that is out of tune as a whole has a bend of a few cents throughout.
+    """
     moves = [time for time, _ in bend if note.onset < time < note.offset]
-    return bool(held(bend, np.array([note.onset, *moves]), 0.0).any())
+    values = held(bend, np.array([note.onset, *moves]), 0.0)
+    return float(values[0]) if np.ptp(values) == 0 and abs(values[0]) <= SLIGHT_BEND else None
 
 
 def measured_stiffness(
@@ -84,14 +89,15 @@ def measured_stiffness(
     rows = []
     for take in takes:
         for note in take.performance.notes:
-            if note.offset - note.onset < MIN_SECONDS or _is_bent(note, take.performance.bend):
+            bend = _bend_of(note, take.performance.bend)
+            if note.offset - note.onset < MIN_SECONDS or bend is None:
                 continue
             start = round((note.onset + SKIP_SECONDS) * take.sample_rate)
             end = round(min(note.offset, note.onset + MAX_SECONDS) * take.sample_rate)
             if end > len(take.audio):
                 continue
             cents, stiffness, n = note_stiffness(
-                take.audio[start:end], take.sample_rate, note.pitch
+                take.audio[start:end], take.sample_rate, note.pitch + bend
             )
             if n >= 4 and abs(cents) < 40:
                 rows.append((note.pitch, cents, stiffness, n))

@@ -17,9 +17,9 @@ import numpy as np
 from nmsynth_lib.errors import RecordingError
 from nmsynth_lib.guitars import GUITARS, make_recording, play
 from nmsynth_lib.performance import Performance
-from nmsynth_lib.recordings import Take
 from nmsynth_lib.schema import InstrumentSpec
 from nmsynth_lib.score import melody
+from nmsynth_lib.takes import Take
 
 LEVELS = {"string": "continuous", "sampled": "two"}
 SHIPPED_RECORDINGS = Path(__file__).resolve().parent.parent / "assets" / "recordings"
@@ -71,12 +71,15 @@ def guitar_heard(takes: Sequence[Take]) -> str | None:
     return name if name in GUITARS else None
 
 
-def one_piece(takes: Sequence[Take], seconds: float = 60.0) -> tuple[np.ndarray, Performance]:
+def one_piece(
+    takes: Sequence[Take], seconds: float = 60.0, spec: InstrumentSpec | None = None
+) -> tuple[np.ndarray, Performance]:
     """The beginning of a recording as one sound and one performance, take after take.
 
     Args:
       takes: At one sample rate; those held out (`split: validation`) come alone if there are any.
       seconds: At most so long.
+      spec: Declares what holds where a take has no event of a controller; 0 if it does not.
 
     Returns:
       Audio, [n_samples], and the performance; every take begins with its own controllers.
@@ -86,6 +89,8 @@ def one_piece(takes: Sequence[Take], seconds: float = 60.0) -> tuple[np.ndarray,
     """
     held_out = [take for take in takes if take.meta.split == "validation"]
     takes = held_out or list(takes)
+    channels = spec.style_channels() if spec else ()
+    rests = {channel.cc: round(channel.default) for channel in channels}
     sounds, notes, controllers, bend, start = [], [], {}, [], 0.0
     for take in takes:
         music, rate = take.performance, take.sample_rate
@@ -98,7 +103,8 @@ def one_piece(takes: Sequence[Take], seconds: float = 60.0) -> tuple[np.ndarray,
         for number in {*controllers, *music.controllers}:
             events = music.controllers.get(number, ())
             # What held at the end of the take before does not hold here.
-            fresh = [] if events and events[0][0] <= 0 else [(start, 0)]
+            told = number not in controllers or (events and events[0][0] <= 0)
+            fresh = [] if told else [(start, rests.get(number, 0))]
             moved = fresh + [(time + start, value) for time, value in events if time < length]
             controllers.setdefault(number, []).extend(moved)
         own_bend = [(time + start, value) for time, value in music.bend if time < length]

@@ -22,7 +22,7 @@ from nmsynth_lib.performance import Performance, held
 
 ATTACK_S = 0.060  # of a note, from its onset, that its loudness is read from
 SILENT_DB = -100.0
-LOUD_VELOCITY, LOUD_SHARE = 112, 0.95  # the velocity of a note louder than that share of its kind
+LOUD_VELOCITY, LOUD_SHARE = 120, 0.95  # the velocity of a note louder than that share of its kind
 DB_PER_DECADE = 40.0  # a synthesiser's amplitude is the square of velocity
 ROUNDS, TOO_FAR = 8, 1.5  # of the robust fit; dB beyond which a note counts less
 
@@ -92,7 +92,7 @@ def with_measured_velocity(
 ) -> Performance:
     """The performance with velocities that are read off the sound.
 
-    The loudest twentieth of all notes gets 112 and more; 12 dB less is half the velocity.
+    The loudest twentieth of all notes gets 120 and more; 12 dB less is half the velocity.
 
     Args:
       audio: Shape [n_samples], aligned with the performance.

@@ -62,6 +62,15 @@ def repository() -> Path:
     return ROOT
 
 
+@pytest.fixture(scope="session", autouse=True)
+def sound_store(tmp_path_factory) -> Iterator[Path]:
+    """Decoded takes lie in a folder of this run, not in the user's."""
+    folder = tmp_path_factory.mktemp("store")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NMSYNTH_CACHE", str(folder))
+        yield folder
+
+
 @pytest.fixture(scope="session")
 def midi_dir(repository: Path) -> Path:
     """The folder of the three published examples."""

@@ -14,14 +14,13 @@ from nmsynth_lib.errors import AudioFileError, NmsynthError, NotMidiError, Recor
 from nmsynth_lib.performance import Performance
 from nmsynth_lib.recordings import (
     LEAD_SECONDS,
-    Take,
-    TakeMeta,
+    EndToEnd,
     blocks_at_rests,
     cut_starts,
-    load_recording,
     prepare_examples,
 )
 from nmsynth_lib.schema import InstrumentSpec
+from nmsynth_lib.takes import Take, TakeMeta, load_recording
 
 RATE, HOP, FRAME_RATE = 16000, 64, 250
 SPEC = InstrumentSpec()
@@ -132,6 +131,23 @@ def test_no_training_cut_overlaps_a_held_out_sample(seed, n_takes, held_out, n_f
     assert held | trained == set(range(len(examples.f0_hz)))
 
 
+@settings(max_examples=60)
+@given(
+    lengths=st.lists(st.integers(0, 900), min_size=1, max_size=5),
+    hop=st.integers(1, 130),
+    data=st.data(),
+)
+def test_sounds_laid_end_to_end_are_cut_like_one_array(lengths, hop, data):
+    """Frames and samples agree to the sample, whatever the lengths."""
+    sounds = [np.arange(1, n + 1, dtype=np.float32) + 1000 * i for i, n in enumerate(lengths)]
+    whole = np.concatenate([np.pad(sound, (0, -len(sound) % hop)) for sound in sounds])
+    laid = EndToEnd(sounds, hop)
+    assert len(laid) == len(whole) == sum(-(-n // hop) for n in lengths) * hop
+    edge = st.none() | st.integers(-len(whole) - 3, len(whole) + 3)
+    part = slice(data.draw(edge), data.draw(edge))
+    assert np.array_equal(laid[part], whole[part])
+
+
 def test_the_split_comes_from_the_seed():
     takes = [take_of(melody(150))]
     one, same, other = (prepare_examples(takes, SPEC, seed) for seed in (1, 1, 2))
@@ -154,7 +170,7 @@ def test_takes_can_be_held_out_by_name():
         take_of(melody(10, 2), name="b", split="validation"),
         take_of(melody(10, 3), name="c", split="train"),
     ]
-    lengths = [len(take.audio) // HOP for take in takes]
+    lengths = [-(-len(take.audio) // HOP) for take in takes]
     examples = prepare_examples(takes, SPEC)
     assert examples.validation == ((lengths[0], lengths[0] + lengths[1]),)
     total = sum(lengths)
@@ -164,7 +180,7 @@ def test_takes_can_be_held_out_by_name():
 def test_no_cut_reaches_from_one_take_into_the_next():
     """Where two takes meet there is a splice that nobody played."""
     takes = [take_of(melody(12, i), name=f"t{i}") for i in range(4)]
-    borders = np.cumsum([len(take.audio) // HOP for take in takes])[:-1]
+    borders = np.cumsum([-(-len(take.audio) // HOP) for take in takes])[:-1]
     examples = prepare_examples(takes, SPEC, seed=3)
     for spans in (examples.training, examples.validation):
         starts = cut_starts(spans, 20)
@@ -178,13 +194,14 @@ def test_arrays_hold_each_take_and_its_own_curves():
     examples = prepare_examples(takes, SPEC)
     first = 0
     for take in takes:
-        n_frames = len(take.audio) // HOP
+        n_frames = -(-len(take.audio) // HOP)
         part = slice(first, first + n_frames)
         curves = control_curves(take.performance, SPEC, n_frames)
         assert np.array_equal(examples.controls[part], curves.values)
         assert np.array_equal(examples.f0_hz[part], curves.f0_hz)
         audio = examples.audio[first * HOP : (first + n_frames) * HOP]
-        assert np.array_equal(audio, take.audio[: n_frames * HOP])
+        assert np.array_equal(audio[: len(take.audio)], take.audio)  # to the last sample
+        assert not audio[len(take.audio) :].any()
         first += n_frames
     assert len(examples.audio) == first * HOP
     assert examples.controls.shape == (first, 6)
@@ -291,13 +308,13 @@ def test_takes_of_any_rate_keep_their_times(tmp_path, rate):
 
 
 @pytest.mark.parametrize("shift_ms", [0, 20, -30, 500])
-def test_onset_shift_moves_the_sound_against_its_midi(folder, shift_ms):
-    """`onset_shift_ms: 20` says that the sound comes 20 ms late: it is moved that much earlier."""
+def test_onset_shift_moves_the_midi_to_the_sound(folder, shift_ms):
+    """`onset_shift_ms: 20` says that the sound comes 20 ms late: its notes begin that much later."""
     (folder / "meta.yaml").write_text(f"onset_shift_ms: {shift_ms}\n")
     (take,) = load_recording(folder)
     onset = np.flatnonzero(np.abs(take.audio) > 1e-3)[0] / RATE
-    assert onset == pytest.approx(0.5 - shift_ms / 1000, abs=0.001)
-    assert take.performance.notes[0].onset == pytest.approx(0.5, abs=0.001)
+    assert onset == pytest.approx(0.5, abs=0.001)
+    assert take.performance.notes[0].onset - onset == pytest.approx(shift_ms / 1000, abs=0.001)
 
 
 def test_meta_is_kept_with_the_takes(folder):
@@ -313,7 +330,7 @@ def test_meta_may_hold_out_a_single_take(tmp_path):
     day, evening = load_recording(tmp_path)
     assert (day.meta.split, evening.meta.split) == ("auto", "validation")
     assert day.meta.licence == evening.meta.licence == "CC0-1.0"
-    n_frames = len(day.audio) // HOP
+    n_frames = -(-len(day.audio) // HOP)
     assert prepare_examples([day, evening], SPEC).training == ((0, n_frames),)
 
 

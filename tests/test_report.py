@@ -45,7 +45,7 @@ def training(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def report(piece, training):
-    from nmsynth_lib.recordings import load_recording
+    from nmsynth_lib.takes import load_recording
 
     target, music = piece
     return report_card(

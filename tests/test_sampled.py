@@ -15,8 +15,8 @@ from nmsynth_lib.errors import NmsynthError, OutputError, ToolMissingError
 from nmsynth_lib.guitars import make_recording, play, sampled
 from nmsynth_lib.note_measures import note_table
 from nmsynth_lib.performance import Note, Performance, held
-from nmsynth_lib.recordings import load_recording
 from nmsynth_lib.score import melody, training_score
+from nmsynth_lib.takes import load_recording
 
 RATE = 16000
 SHIPPED = Path(__file__).resolve().parents[1] / "assets" / "recordings" / "sampled"

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from nmsynth_lib.performance import Performance
-from nmsynth_lib.recordings import Take
+from nmsynth_lib.takes import Take
 from nmsynth_lib.tuning import measured_stiffness, note_stiffness
 
 RATE = 16000
@@ -109,9 +109,17 @@ def test_short_and_bent_notes_are_left_out():
     straight = guitar_take(lambda _: 2.0, b_law, pitches)
     whole = [note[0] for note in measured_stiffness([straight])[1]]
     assert whole == [45, 50]
-    # The wheel leaves its rest in the last 45 and stays there: no 50 can be trusted.
-    bent = guitar_take(lambda _: 2.0, b_law, pitches, bend=[(3.0, 0.1)])
+    # The wheel leaves its rest in the last 45 and stays a semitone up: no 50 can be trusted.
+    bent = guitar_take(lambda _: 2.0, b_law, pitches, bend=[(3.0, 1.0)])
     assert [pitch for pitch, _ in measured_stiffness([bent])[1]] == [45]
+
+
+def test_a_slight_bend_throughout_is_the_pitch_that_was_meant():
+    """As in a take that is out of tune as a whole: what is left is 2 - 10 cents."""
+    tuning = dict(
+        measured_stiffness([guitar_take(lambda _: 2.0, b_law, [45, 50] * 4, bend=[(0.0, 0.1)])])[1]
+    )
+    assert tuning == pytest.approx({45: -8.0, 50: -8.0}, abs=0.5)
 
 
 def test_no_takes_give_zeros():

@@ -5,8 +5,8 @@ import pytest
 
 from nmsynth_lib.errors import RecordingError
 from nmsynth_lib.performance import Note, Performance, held
-from nmsynth_lib.recordings import Take, TakeMeta
-from nmsynth_lib.schema import InstrumentSpec
+from nmsynth_lib.schema import ControlSpec, InstrumentSpec, guitar_controls
+from nmsynth_lib.takes import Take, TakeMeta
 from nmsynth_lib.unseen import guitar_heard, guitar_learnt, one_piece, unseen_melody
 
 RATE = 16000
@@ -27,6 +27,22 @@ def test_takes_follow_each_other_with_their_own_controllers():
     assert held(music.controllers[55], [0.5, 2.25], 0).tolist() == [127, 0]
     assert held(music.controllers[74], [0.5, 2.05, 2.25], 0).tolist() == [0, 0, 30]
     assert held(music.bend, [0.5, 2.25], 0.0).tolist() == [1.0, 0.0]
+
+
+def test_a_take_without_a_channel_is_at_that_channel_s_declared_rest():
+    """Before the first event nothing needs to be said; after another take's events it does."""
+    spec = InstrumentSpec(
+        controls=(
+            *guitar_controls(),
+            ControlSpec(name="pick", source="cc", cc=74, low=0, high=127, default=64),
+        )
+    )
+    plain = take("one", 2.0, [Note(40, 90, 0.5, 1.0)])
+    moved = take("two", 2.0, [Note(45, 80, 0.25, 1.5)], {74: [(0.0, 3)]})
+    _, music = one_piece([plain, moved, plain], 60, spec)
+    assert held(music.controllers[74], [0.5, 2.25, 4.5], 64).tolist() == [64, 3, 64]
+    _, music = one_piece([plain, plain], 60, spec)
+    assert 74 not in music.controllers
 
 
 def test_no_more_than_the_seconds_asked_for():
