@@ -25,6 +25,7 @@ LONG_NOTE = 0.3  # seconds; shorter notes have no pitch or decay worth a figure
 ONSET_TOLERANCE = 0.050  # seconds
 RING_OUT, BEFORE_ONSET = 0.150, 0.010  # seconds round a rest that do not count as rest
 WRONG_CENTS = 50.0
+RINGS_S = 0.15  # seconds a note takes to fall by 20 dB, at least, for the tracker to be sure
 NO_PITCH_CENTS = 100.0  # what a note without a pitch counts for where the target has one
 
 Table = Sequence[NoteMeasures]
@@ -96,14 +97,17 @@ def wrong_pitches(truth: Table, table: Table) -> float:
     """How many notes sound at another pitch: what a median does not see.
 
     Counted are notes of at least 0.3 s whose target is within 50 cents of the MIDI pitch, and whose
-    render is not, or has no clear pitch.
+    render is not, or has no clear pitch. A target that is 20 dB down within 0.15 s is too short for
+    the tracker to be sure of either sound: there only another pitch counts, not an unclear one.
 
     Explained in notebook 05, "Is it in tune?".
     """
     wrong = [
         not abs(row.cents) <= WRONG_CENTS
         for wanted, row in zip(truth, table, strict=True)
-        if _is_long(row) and abs(wanted.cents) <= WRONG_CENTS
+        if _is_long(row)
+        and abs(wanted.cents) <= WRONG_CENTS
+        and not (np.isnan(row.cents) and wanted.t20_s < RINGS_S and _is_heard(row))
     ]
     return float(sum(wrong))
 
@@ -269,6 +273,10 @@ def same_length(audio: np.ndarray, n_samples: int) -> np.ndarray:
 
 def _is_long(row: NoteMeasures) -> bool:
     return row.offset - row.onset >= LONG_NOTE
+
+
+def _is_heard(row: NoteMeasures) -> bool:
+    return not np.isnan(row.onset_ms)
 
 
 def _median(values: Sequence[float]) -> float:

@@ -16,10 +16,26 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+PATIENCE_S = 180  # nothing takes so long, however busy the machine; it is stuck
+PORT_TRIES = 5
 THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
 READY = """() => {
   const context = window.jupyterapp?.shell?.currentWidget?.sessionContext;
   return Boolean(context?.isReady) && context.session?.kernel?.status === 'idle';
+}"""
+
+# The style sheet has come: a light theme's page is light, its words are dark, and no colour moves.
+THEMED = """(light) => {
+  const style = getComputedStyle(document.body);
+  const grey = (name) => {
+    const canvas = new OffscreenCanvas(1, 1).getContext('2d');
+    canvas.fillStyle = style.getPropertyValue(name).trim();
+    canvas.fillRect(0, 0, 1, 1);
+    return canvas.getImageData(0, 0, 1, 1).data[1];
+  };
+  const settled = document.getAnimations().every((one) => one.playState !== 'running');
+  return settled && (grey('--jp-layout-color0') > 128) === light
+    && (grey('--jp-content-font-color1') < 128) === light;
 }"""
 
 
@@ -29,9 +45,24 @@ class Lab:
     def __init__(self, folder: Path):
         """Starts the server; `folder` holds its notebooks, its settings, and its log."""
         self.token = secrets.token_hex(16)
+        self.log = folder / "lab.log"
+        for _ in range(PORT_TRIES):
+            self._start(folder)
+            if self._answers():
+                return
+            if "already in use" not in self.log.read_text():
+                break  # else somebody was quicker to take the port
+        raise AssertionError(f"JupyterLab did not start:\n{self.log.read_text()[-3000:]}")
+
+    def _start(self, folder: Path) -> None:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
+        quiet = folder / "settings" / "@jupyterlab" / "apputils-extension"
+        quiet.mkdir(parents=True, exist_ok=True)
+        # No question about news may come up over what is tested.
+        news = json.dumps({"fetchNews": "false", "checkForUpdates": False})
+        (quiet / "notification.jupyterlab-settings").write_text(news)
         places = ("config", "data", "runtime", "ipython")
         variables = ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR")
         environment = os.environ | {
@@ -49,7 +80,7 @@ class Lab:
             f"--LabApp.workspaces_dir={folder / 'workspaces'}",
             f"--LabApp.user_settings_dir={folder / 'settings'}",
         ]
-        with open(folder / "lab.log", "wb") as log:
+        with open(self.log, "wb") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "jupyterlab", *options],
                 env=environment,
@@ -57,8 +88,6 @@ class Lab:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        self.log = folder / "lab.log"
-        self._wait()
 
     def get(self, path: str, method: str = "GET") -> object:
         """Asks the server's REST interface."""
@@ -67,7 +96,7 @@ class Lab:
             method=method,
             headers={"Authorization": f"token {self.token}"},
         )
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=PATIENCE_S / 3) as answer:
             text = answer.read()
         return json.loads(text) if text else None
 
@@ -76,7 +105,7 @@ class Lab:
         for kernel in self.get("/api/kernels"):
             self.get(f"/api/kernels/{kernel['id']}", "DELETE")
 
-    def open_and_run(self, page, notebook: str, timeout_s: float = 120) -> None:
+    def open_and_run(self, page, notebook: str, timeout_s: float = PATIENCE_S) -> None:
         """Opens a notebook in a Playwright page and runs all cells to the end."""
         page.goto(
             f"http://127.0.0.1:{self.port}/lab/tree/{notebook}?token={self.token}&reset",
@@ -94,7 +123,7 @@ class Lab:
         )
         wanted = "true" if name == "light" else "false"
         page.wait_for_selector(f'body[data-jp-theme-light="{wanted}"]', state="attached")
-        page.wait_for_timeout(800)  # the style sheet loads
+        page.wait_for_function(THEMED, arg=name == "light", timeout=1000 * PATIENCE_S)
 
     def stop(self) -> None:
         """Ends the server and everything that it started."""
@@ -106,17 +135,18 @@ class Lab:
             os.killpg(group, signal.SIGKILL)
             self.process.wait(10)
 
-    def _wait(self, seconds: float = 60) -> None:
-        deadline = time.monotonic() + seconds
+    def _answers(self) -> bool:
+        """Waits until the server is up; False if it ends instead or gives no answer for long."""
+        deadline = time.monotonic() + PATIENCE_S
         while time.monotonic() < deadline and self.process.poll() is None:
             try:
                 self.get("/api/status")
-                return
+                return True
             except OSError:
                 time.sleep(0.2)
         if self.process.poll() is None:
             self.stop()
-        raise AssertionError(f"JupyterLab did not start:\n{self.log.read_text()[-3000:]}")
+        return False
 
 
 @contextmanager

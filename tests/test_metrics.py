@@ -1,5 +1,7 @@
 """Metrics against signals whose answer is known in closed form, and against the string's law."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -337,6 +339,22 @@ def test_one_wrong_pitch_is_counted_though_the_median_does_not_see_it():
     assert figures["wrong_pitches"] == 1
     assert figures["f0_cents_median"] < 1
     assert metrics.evaluate_render(audio, np.zeros(10), MELODY, RATE)["wrong_pitches"] == 4
+
+
+@pytest.mark.parametrize(
+    ("decay", "heard", "wrong"),
+    [
+        (280.0, {"cents": np.nan}, 0),  # 20 dB down within 71 ms: nobody can be sure
+        (280.0, {"cents": 100.0}, 1),
+        (280.0, {"cents": np.nan, "onset_ms": np.nan}, 1),
+        (20.0, {"cents": np.nan}, 1),
+    ],
+)
+def test_an_unclear_pitch_is_wrong_only_where_the_target_rings(decay, heard, wrong):
+    rows = note_table(tone(3.6, HEARD, decay=decay), RATE, MELODY)
+    truth = [replace(row, cents=0.0) for row in rows]
+    table = [replace(truth[0], **heard), *truth[1:]]
+    assert metrics.wrong_pitches(truth, table) == wrong
 
 
 @pytest.mark.parametrize("gain_db", [-6.0, 4.0])

@@ -5,6 +5,7 @@ import pytest
 from notebook_cells import Cells, assert_cells_are_short, assert_skeleton, run
 from page_sounds import displayed, html_of, played_in
 
+from nmsynth_lib.listening import OPENNESS_STEPS
 from nmsynth_lib.metrics import attack_ms_median, rest_floor_db
 from nmsynth_lib.note_measures import note_table
 from nmsynth_lib.pitch_measures import TUNED_BY, tracked_f0
@@ -209,7 +210,8 @@ def test_the_listening_test_has_its_pairs_and_trials(names):
     test = names["test"]
     assert test.problem == ""
     assert test.trials == 12
-    assert len(test.labels) >= 4
+    steps = {f"CC55 = {high} or {low}" for high, low in OPENNESS_STEPS}
+    assert set(test.labels) == {"guitar or network", "seed-sized baseline or network", *steps}
 
 
 def test_one_of_twenty_is_significant_by_chance():

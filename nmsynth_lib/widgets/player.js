@@ -31,11 +31,9 @@ class LoopPlayer {
     return this.sound ? this.sound.samples.length / this.sound.rate : 0;
   }
 
-  // Seconds into the loop; 0 when silent.
+  // Seconds into the loop; 0 when silent, and until the first sample sounds.
   get position() {
-    if (!this.playing || !this.seconds) return 0;
-    const since = this.context.currentTime - this.origin;
-    return ((since % this.seconds) + this.seconds) % this.seconds;
+    return this.playing ? this.#placeAt(this.context.currentTime) : 0;
   }
 
   async play() {
@@ -43,7 +41,7 @@ class LoopPlayer {
     this.context ??= this.#openContext();
     await this.context.resume();
     this.origin = this.context.currentTime + START_SECONDS;
-    this.#start(0);
+    this.#start(this.origin);
   }
 
   stop() {
@@ -58,13 +56,15 @@ class LoopPlayer {
 
   // Exchanges the sound; when one is playing the new one takes over at the same place.
   setSound(sound) {
-    const sameLength = this.sound && this.sound.samples.length === sound.samples.length;
-    const position = this.position;
+    if (!this.playing) {
+      this.sound = sound;
+      return;
+    }
+    const when = this.context.currentTime + START_SECONDS;
+    const place = this.#placeAt(when);
     this.sound = sound;
-    if (!this.playing) return;
-    const start = sameLength ? position : position % this.seconds;
-    this.origin = this.context.currentTime - start;
-    this.#start(start + START_SECONDS);
+    this.origin = when - (place % this.seconds);
+    this.#start(when);
   }
 
   close() {
@@ -88,8 +88,12 @@ class LoopPlayer {
     return context;
   }
 
-  #start(offset) {
-    const when = this.context.currentTime + START_SECONDS;
+  // Seconds into the loop at a context time.
+  #placeAt(time) {
+    return this.seconds ? Math.max(time - this.origin, 0) % this.seconds : 0;
+  }
+
+  #start(when) {
     const { samples, rate } = this.sound;
     const buffer = this.context.createBuffer(1, samples.length, rate);
     buffer.copyToChannel(samples, 0);
@@ -101,7 +105,7 @@ class LoopPlayer {
     gain.gain.setValueAtTime(0, when);
     gain.gain.linearRampToValueAtTime(1, when + (this.playing ? FADE_SECONDS : 0.002));
     source.connect(gain).connect(this.out);
-    source.start(when, offset % this.seconds);
+    source.start(when, this.#placeAt(when));
     this.#release();
     const voice = { source, gain };
     this.voice = voice;
