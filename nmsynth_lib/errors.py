@@ -43,6 +43,10 @@ class RecordingError(NmsynthError):
     """A folder of takes that cannot be trained on."""
 
 
+class UploadError(NmsynthError):
+    """An uploaded file cannot be taken: wrong kind, too large, or a damaged zip."""
+
+
 class SchemaError(NmsynthError):
     """`instrument.yaml` is missing, unreadable, or says something impossible."""
 
@@ -69,3 +73,23 @@ class TrainingStateError(NmsynthError):
 
 class UnknownPhraseError(NmsynthError):
     """A panel was asked for a phrase that its menu does not have."""
+
+
+class DownloadError(NmsynthError):
+    """Something that a command was to fetch did not come; what did come is kept."""
+
+
+class OfflineError(DownloadError):
+    """No connection, or one that breaks off again and again."""
+
+
+class NotFoundOnlineError(DownloadError):
+    """Its owner has removed what was to be fetched."""
+
+
+class NotPublicError(DownloadError):
+    """It asks for a login, or is not handed out to everyone."""
+
+
+class DriveQuotaError(DownloadError):
+    """Fetched by so many people that Google Drive refuses for a while."""
