@@ -17,11 +17,10 @@ from pathlib import Path
 import numpy as np
 
 from nmsynth_lib.errors import ControlRangeError, NoNotesError, OverlapError
-from nmsynth_lib.midi.channel import MACHINERY, note_name, one_at_a_time
+from nmsynth_lib.midi.channel import LARGEST_BEND, MACHINERY, note_name, one_at_a_time
 from nmsynth_lib.midi.file import read_guitar_track, write_guitar_track
 
 OPENNESS_CC = 55  # how open the string is: 0 palm-muted, 127 open
-LARGEST_BEND = 127.0  # semitones, the most that RPN 0 can say
 _ROUNDING = 1e-9  # seconds; below any tick, above float noise
 
 Events = Iterable[tuple[float, float]]

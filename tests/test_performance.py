@@ -698,9 +698,9 @@ def test_the_whole_of_a_long_performance_is_looked_up_at_once():
     notes = [Note(40 + i % 37, 100, i * 0.2, i * 0.2 + 0.15) for i in range(5000)]
     played = Performance.from_notes(notes, cc={55: [(i * 0.2, i % 128) for i in range(5000)]})
     times = np.arange(0, 1000, 1 / 250)
-    start = time.perf_counter()
+    start = time.process_time()
     pitch, openness = held_pitch(played, times), held(played.controllers[55], times, 0)
-    assert time.perf_counter() - start < 1.0  # takes 20 ms
+    assert time.process_time() - start < 1.0  # takes 20 ms
     steps = np.floor(times / 0.2 + 1e-6).astype(int)
     np.testing.assert_array_equal(pitch, 40 + steps % 37)
     np.testing.assert_array_equal(openness, steps % 128)

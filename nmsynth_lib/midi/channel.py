@@ -10,6 +10,7 @@ Explained in notebook 01, "From notes to curves".
 from collections import defaultdict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 from nmsynth_lib.errors import OverlapError
 from nmsynth_lib.midi.clock import TimeMap
@@ -25,6 +26,7 @@ MACHINERY = frozenset(
     {SUSTAIN_PEDAL, DATA_ENTRY, DATA_ENTRY_LSB, NRPN_LSB, NRPN_MSB, RPN_LSB, RPN_MSB, *CHANNEL_MODE}
 )
 DEFAULT_BEND_RANGE = 2.0  # semitones, until RPN 0 says otherwise
+LARGEST_BEND = 127.0  # semitones, the most that RPN 0 should say
 PITCH_CLASSES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 TRIMMED_OVERLAP = 0.030  # seconds; what fingers and recorders let slip
 _ROUNDING = 1e-9  # seconds; below any tick, above float noise
@@ -159,7 +161,8 @@ class ChannelWalk:
     def _bend_to(self, tick: int, wheel: float) -> None:
         self.wheel = wheel
         semitones, cents = self.bend_range
-        self.bend.append((self.time.seconds(tick), wheel * (semitones + cents / 100)))
+        bend_range = min(semitones + cents / 100, LARGEST_BEND)
+        self.bend.append((self.time.seconds(tick), wheel * bend_range))
 
     def _machinery(self, tick: int, number: int, value: int) -> None:
         if number == SUSTAIN_PEDAL:
@@ -223,7 +226,7 @@ def one_at_a_time(
                 cut.append((key, following))
         if end > key.onset:
             played.append(replace(key, rings_until=end))
-    too_long = [pair for pair in cut if _is_chord(*pair) or _overlap(*pair) > TRIMMED_OVERLAP]
+    too_long = held_together(sounding)
     if too_long and overlaps == "error":
         raise OverlapError(_overlap_message(file, *too_long[0], len(too_long) - 1))
     if cut:
@@ -234,6 +237,20 @@ def one_at_a_time(
             f"({note_name(key.pitch)} into {note_name(following.pitch)})"
         )
     return played, mended
+
+
+def held_together(keys: Sequence[PressedKey]) -> list[tuple[PressedKey, PressedKey]]:
+    """Neighbours that one string cannot play: pressed together, or held on for more than 30 ms.
+
+    Args:
+      keys: In the order of their onsets.
+
+    Returns:
+      Pairs of a key and the one after it.
+    """
+    return [
+        pair for pair in pairwise(keys) if _is_chord(*pair) or _overlap(*pair) > TRIMMED_OVERLAP
+    ]
 
 
 def _is_chord(key: PressedKey, following: PressedKey) -> bool:

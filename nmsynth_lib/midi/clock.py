@@ -4,6 +4,7 @@ Road: .mid -> [midi.clock] -> Performance -> controls -> decoder -> synthesis ->
 Explained in notebook 01, "From notes to curves".
 """
 
+from bisect import bisect_right
 from collections.abc import Sequence
 
 import numpy as np
@@ -36,6 +37,7 @@ class TimeMap:
                 before, length, first = self._bars[-1]
                 number = first + int(np.ceil((tick - before) / length))
             self._bars.append((tick, bar_ticks, number))
+        self._bar_ticks = [tick for tick, _, _ in self._bars]
 
     def seconds(self, tick: int) -> float:
         """Seconds from the start of the file to a tick."""
@@ -44,5 +46,5 @@ class TimeMap:
 
     def bar(self, tick: int) -> int:
         """Number of the bar that holds a tick, counted from 1."""
-        start, length, number = next(b for b in reversed(self._bars) if b[0] <= tick)
+        start, length, number = self._bars[bisect_right(self._bar_ticks, tick) - 1]
         return number + int((tick - start) // length)

@@ -37,6 +37,9 @@ from nmsynth_lib.midi.clock import TimeMap
 
 DRUM_CHANNEL = 9
 LONGEST_SECONDS = 24 * 3600.0
+LARGEST_TICK = 2**53  # beyond it ticks are no longer exact in floating point
+LARGEST_BYTES = 20_000_000  # an hour of guitar has less than a tenth of that
+LONGEST_NUMBER = 10_000  # bytes of 0x80 and up in a row: mido would take them for one number
 # Ticks a beat at 120 bpm, finest first: 0.125 ms, 0.5 ms, 1 ms. Other readers stop at 1e7 ticks.
 WRITTEN_RESOLUTIONS = (4000, 1000, 480)
 READABLE_TICKS = 1e7
@@ -59,7 +62,7 @@ def read_guitar_track(path: str | Path) -> GuitarTrack:
     """
     path = Path(path)
     midi = _parse(path)
-    timed = _absolute(midi)
+    timed = _absolute(midi, path)
     number, channel = _only_voice(midi, timed, path)
     tempos = [(tick, m.tempo) for tick, _, m in timed if m.type == "set_tempo"]
     signatures = [
@@ -70,12 +73,11 @@ def read_guitar_track(path: str | Path) -> GuitarTrack:
     walk = ChannelWalk(TimeMap(midi.ticks_per_beat, tempos, signatures))
     strays = set()
     for tick, _, message in timed:
-        if message.is_meta or message.type == "sysex":
-            continue
-        if message.channel == channel:
+        heard_on = getattr(message, "channel", None)  # meta and system messages have none
+        if heard_on == channel:
             walk.hear(tick, message)
         elif message.type in ("control_change", "pitchwheel"):
-            strays.add(message.channel + 1)
+            strays.add(heard_on + 1)
     track = walk.finish(end_of_track=max(tick for tick, n, _ in timed if n == number))
     last = max(max(key.onset, key.rings_until) for key in track.keys)
     if last > LONGEST_SECONDS:
@@ -96,16 +98,24 @@ def _parse(path: Path):
     import mido
 
     try:
-        data = path.read_bytes()
+        size = path.stat().st_size
+        data = path.read_bytes() if size <= LARGEST_BYTES else b""
     except IsADirectoryError:
         raise NotMidiError(f"{path} is a folder, not a MIDI file. Name one file in it.") from None
     except OSError as error:
         reason = "no such file" if isinstance(error, FileNotFoundError) else error.strerror
         raise NotMidiError(f"{path}: {reason}. Check the name and the folder.") from None
+    if size > LARGEST_BYTES:
+        raise NotMidiError(
+            f"{path} has {size / 1e6:.0f} MB, too much for a guitar's MIDI. {REMEDY}"
+        )
     if not data:
         raise NotMidiError(f"{path} is empty (0 bytes). {REMEDY}")
     if data[:4] != b"MThd":
         raise NotMidiError(f"{path} is not a MIDI file: it does not begin with MThd. {REMEDY}")
+    low = np.flatnonzero(np.frombuffer(data, np.uint8) < 0x80)
+    if np.diff(low, append=len(data)).max() > LONGEST_NUMBER:
+        raise NotMidiError(f"{path} is damaged: a number in it has no end. {REMEDY}")
     try:
         midi = mido.MidiFile(file=io.BytesIO(data))
     except EOFError:
@@ -126,13 +136,18 @@ def _parse(path: Path):
     return midi
 
 
-def _absolute(midi) -> list[tuple[int, int, object]]:
+def _absolute(midi, path: Path) -> list[tuple[int, int, object]]:
     """All messages of all tracks as (tick, track, message), in the order they sound."""
     timed = []
     for number, track in enumerate(midi.tracks):
         tick = 0
         for message in track:
             tick += message.time
+            if tick > LARGEST_TICK:
+                raise NotMidiError(
+                    f"{path} is damaged: track {number + 1} goes on for more ticks than a file "
+                    f"can have. {REMEDY}"
+                )
             timed.append((tick, number, message))
     return sorted(timed, key=lambda event: event[0])  # stable: keeps the order within a tick
 
