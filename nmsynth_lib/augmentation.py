@@ -197,5 +197,5 @@ def _stretched(audio: np.ndarray, sample_rate: int, semitones: int) -> np.ndarra
     stretch = Signalsmith.Stretch(0)
     stretch.preset(1, sample_rate)
     stretch.setTransposeSemitones(semitones)
-    whole = np.ascontiguousarray(audio, np.float32)[np.newaxis]
+    whole = np.array(audio, np.float32)[np.newaxis]  # a copy: it takes no read-only memory
     return stretch.process(whole)[0]

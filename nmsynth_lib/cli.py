@@ -32,6 +32,7 @@ from nmsynth_lib.cli_arguments import (
     sound_paths,
     surprises,
 )
+from nmsynth_lib.cli_check import check_command
 from nmsynth_lib.errors import NmsynthError, OverlapError
 
 if TYPE_CHECKING:
@@ -64,7 +65,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
       arguments: What stands behind `nmsynth`; default: the program's own.
 
     Returns:
-      Exit status: 0 done, 2 bad input or usage, 130 stopped by Ctrl-C before there was a result.
+      Exit status: 0 done, 1 a check with warnings, 2 bad input or usage, 130 stopped by Ctrl-C
+      before there was a result.
     """
     with _terminated_like_ctrl_c(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the performance's own warnings are printed by `render`
@@ -105,6 +107,7 @@ def _nmsynth(
     Examples:
       nmsynth render riff.mid -o riff.wav --cc 55=127
       nmsynth make-recording string --out takes --minutes 12
+      nmsynth check takes --mend
       nmsynth train takes --out my-guitar --minutes 20
       nmsynth render riff.mid -o mine.wav --instrument my-guitar
       nmsynth evaluate --instrument my-guitar --recording held-out
@@ -114,7 +117,7 @@ def _nmsynth(
     elif context.invoked_subcommand is None:
         print(context.get_help())
         raise NmsynthError(
-            "no command given: make-recording, train, render, evaluate or instruments."
+            "no command given: make-recording, fetch, check, train, render, evaluate, instruments."
         )
 
 
@@ -136,6 +139,10 @@ def make_recording_command(
         bool,
         typer.Option("--melody", help="A melody to judge by instead of the score to train on."),
     ] = False,
+    pick_position: Annotated[
+        bool,
+        typer.Option("--pick-position", help="string: also move the pick, note by note (CC74)."),
+    ] = False,
     quiet: Quiet = False,
 ) -> None:
     """Record a guitar, to train on or to judge by.
@@ -148,6 +155,7 @@ def make_recording_command(
       nmsynth make-recording string --out takes --minutes 12 --levels continuous
       nmsynth make-recording string --out takes --midi my-score.mid
       nmsynth make-recording string --out held-out --melody --minutes 1 --seed 5
+      nmsynth make-recording string --out picked --pick-position --levels continuous --minutes 5
     """  # noqa: D301
     check_above_zero("--minutes", minutes)
     if melody and midi is not None:
@@ -157,13 +165,53 @@ def make_recording_command(
 
     began = time.monotonic()
     with made_folder(out):
-        folder = make_recording(guitar, out, minutes, seed, levels, midi, melody=melody)
+        folder = make_recording(
+            guitar, out, minutes, seed, levels, midi, melody=melody, pick_position=pick_position
+        )
     if not quiet:
         shown = shlex.quote(str(folder))
         use = f"Train on it: nmsynth train {shown} --out my-guitar"
         if melody:
             use = f"Judge by it: nmsynth evaluate --instrument {guitar} --recording {shown}"
         print(f"{folder}: recorded in {time.monotonic() - began:.0f} s. {use}")
+
+
+@app.command("fetch")
+def fetch_command(
+    data_set: Annotated[
+        Literal["original"], typer.Argument(metavar="NAME", help='Only "original" so far.')
+    ],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the takes.")],
+    quiet: Quiet = False,
+) -> None:
+    """Download the recording of the paper's authors.
+
+    It comes from their public Google Drive folder and is laid out as takes. They give no licence:
+    it is for your own study. The same command goes on where it was stopped, and does nothing when
+    all is there.
+
+    \b
+    Examples:
+      nmsynth fetch original --out authors
+      nmsynth train authors --out authors-guitar --schema assets/schemas/original.yaml
+    """  # noqa: D301
+    from nmsynth_lib.authors_recording import LICENCE, SCHEMA, fetch_authors_recording
+
+    try:
+        fetched = fetch_authors_recording(out, quiet=quiet)
+    except KeyboardInterrupt:
+        print("Stopped; what has come is kept, the same command goes on.", file=sys.stderr)
+        raise SystemExit(130) from None
+    if not quiet:
+        print(*fetched.told, sep="\n", end="\n" if fetched.told else "")
+        shown, came = shlex.quote(str(out)), f"files fetched: {fetched.n_new}"
+        use = f" --schema {shlex.quote(os.path.relpath(SCHEMA))}" if SCHEMA.is_file() else ""
+        print(f"{out}: takes: {len(fetched.takes)}, {came if fetched.n_new else 'all there before'}"
+              f". Licence: {LICENCE}. Look: nmsynth check {shown}. "
+              f"Train: nmsynth train {shown} --out authors-guitar{use}")  # fmt: skip
+
+
+app.command("check")(check_command)
 
 
 @app.command("train")
@@ -196,6 +244,16 @@ def train_command(
             "guitar's; what it leaves out has its default.",
         ),
     ] = None,
+    pitch_shift: Annotated[
+        int,
+        typer.Option(
+            metavar="N",
+            min=0,
+            max=6,
+            help="Train also on copies pitched up and down by 1 to N semitones; for recordings "
+            "with holes, or a short range.",
+        ),
+    ] = 0,
     quiet: Quiet = False,
 ) -> None:
     """Train an instrument on a folder of takes.
@@ -216,9 +274,12 @@ def train_command(
         check_above_zero("--minutes", minutes)
     check_instrument_name(out)
     spec = given_schema(schema, resume)
+    if resume and pitch_shift:
+        raise NmsynthError("--pitch-shift: a resumed run keeps its own; leave it out.")
     from nmsynth_lib.outputs import made_folder
 
     with made_folder(out):
+        from nmsynth_lib.batches import Recipe
         from nmsynth_lib.training import train
 
         history = train(
@@ -229,6 +290,7 @@ def train_command(
             seed=seed,
             resume=resume,
             spec=spec,
+            recipe=Recipe(seed=seed, pitch_shift=pitch_shift),
             quiet=quiet,
         )
         if not (out / "instrument.yaml").is_file():

@@ -4,7 +4,7 @@ Road: folder of audio + MIDI -> [velocity measures] -> recordings -> training.
 Annotations are often drawn with a mouse, and all velocities are 64. The paper takes them from the
 A-weighted loudness of the sound. By itself that calls every palm-muted and every low note a soft
 one. So what pitch and controllers do to the loudness is fitted first, and the velocity is what is
-left: how much louder a note is than other notes of its kind.
+left: how much louder a note is than a loud one of its kind.
 Explained in notebook 01, "Velocity from loudness".
 
 Source: Grechin & Groves 2021 (A-weighted loudness); the normalisation is ours.
@@ -22,9 +22,9 @@ from nmsynth_lib.performance import Performance, held
 
 ATTACK_S = 0.060  # of a note, from its onset, that its loudness is read from
 SILENT_DB = -100.0
-LOUD_VELOCITY, LOUD_SHARE = 120, 0.95  # the velocity of a note louder than that share of its kind
+LOUD_SHARE = 0.9  # of the notes of a kind are softer than a loud one
+LOUD_VELOCITY = 118  # of that one: velocities spread evenly over 30 to 127 have a tenth above it
 DB_PER_DECADE = 40.0  # a synthesiser's amplitude is the square of velocity
-ROUNDS, TOO_FAR = 8, 1.5  # of the robust fit; dB beyond which a note counts less
 
 
 def note_loudness_db(audio: np.ndarray, sample_rate: int, performance: Performance) -> np.ndarray:
@@ -54,18 +54,20 @@ def note_loudness_db(audio: np.ndarray, sample_rate: int, performance: Performan
 
 
 def louder_than_its_kind_db(loudness: np.ndarray, performance: Performance) -> np.ndarray:
-    """How much louder each note is than a note of its pitch and controllers usually is.
+    """How much louder each note is than a loud note of its pitch and controllers.
 
-    The usual level is a quadratic surface over pitch and every controller that moves, fitted so
-    that single notes far away from it count less.
+    The level of loud notes is a quadratic surface over pitch and every controller that moves, with
+    nine tenths of the notes below it. It is found by quantile regression, since velocities end
+    where MIDI does: their upper edge is sharp, their middle is not.
 
     Args:
       loudness: From `note_loudness_db`, shape [n_notes].
       performance: The notes and controllers.
 
     Returns:
-      dB, NaN where `loudness` is, shape [n_notes].
+      dB, below 0 for most; NaN where `loudness` is; shape [n_notes].
 
+    Source: Koenker and Bassett, "Regression Quantiles", 1978.
     Explained in notebook 01, "Velocity from loudness".
     """
     onsets = np.array([note.onset for note in performance.notes])
@@ -74,17 +76,26 @@ def louder_than_its_kind_db(loudness: np.ndarray, performance: Performance) -> n
     kinds = [(kind - kind.mean()) / kind.std() for kind in kinds if kind.std() > 0]
     columns = [np.ones(len(onsets)), *kinds]
     columns += [a * b for i, a in enumerate(kinds) for b in kinds[i:]]
-    known = np.isfinite(loudness)
-    # A controller that is only ever at two levels has a square that says nothing new: lstsq copes.
-    surface, weight = np.stack(columns, axis=1), np.ones(len(onsets))
-    rest = np.full(len(onsets), np.nan)
-    for _ in range(ROUNDS):
-        found, *_ = np.linalg.lstsq(
-            surface[known] * weight[known, None], loudness[known] * weight[known], rcond=None
-        )
-        rest = loudness - surface @ found
-        weight = np.sqrt(1 / np.maximum(1.0, np.abs(np.nan_to_num(rest)) / TOO_FAR))
-    return rest
+    surface, known = np.stack(columns, axis=1), np.isfinite(loudness)
+    if not known.any():
+        return np.full(len(onsets), np.nan)
+    return loudness - surface @ _upper_edge(surface[known], loudness[known])
+
+
+def _upper_edge(surface: np.ndarray, level: np.ndarray) -> np.ndarray:
+    """Coefficients of the surface that has a share LOUD_SHARE of the levels below it.
+
+    A linear programme: of what sticks out above the surface each dB costs the share, of what stays
+    below it the rest.
+    """
+    from scipy.optimize import linprog
+    from scipy.sparse import hstack, identity
+
+    n, k = surface.shape
+    cost = np.concatenate([np.zeros(k), np.full(n, LOUD_SHARE), np.full(n, 1 - LOUD_SHARE)])
+    one = identity(n)
+    bounds = [(None, None)] * k + [(0, None)] * (2 * n)
+    return linprog(cost, A_eq=hstack([surface, one, -one]), b_eq=level, bounds=bounds).x[:k]
 
 
 def with_measured_velocity(
@@ -92,7 +103,7 @@ def with_measured_velocity(
 ) -> Performance:
     """The performance with velocities that are read off the sound.
 
-    The loudest twentieth of all notes gets 120 and more; 12 dB less is half the velocity.
+    The loudest tenth of each kind gets 118 and more; 12 dB less is half the velocity.
 
     Args:
       audio: Shape [n_samples], aligned with the performance.
@@ -111,10 +122,7 @@ def with_measured_velocity(
     if not 0.0 <= share <= 1.0:
         raise ControlRangeError(f"share of the measured velocity: {share}; give 0 to 1.")
     louder = louder_than_its_kind_db(note_loudness_db(audio, sample_rate, performance), performance)
-    if not np.isfinite(louder).any():
-        return performance
-    loud = np.nanquantile(louder, LOUD_SHARE)
-    measured = LOUD_VELOCITY * 10 ** ((louder - loud) / DB_PER_DECADE)
+    measured = LOUD_VELOCITY * 10 ** (louder / DB_PER_DECADE)
     notes = []
     for note, velocity in zip(performance.notes, measured, strict=True):
         if np.isfinite(velocity):

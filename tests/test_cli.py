@@ -29,7 +29,7 @@ from nmsynth_lib.schema import Architecture, InstrumentSpec
 
 ROOT = Path(__file__).resolve().parents[1]
 PROGRAM = [sys.executable, "-m", "nmsynth_lib.cli"]
-COMMANDS = ("make-recording", "train", "render", "evaluate", "instruments")
+COMMANDS = ("make-recording", "fetch", "check", "train", "render", "evaluate", "instruments")
 HEAVY = {"tensorflow", "keras", "librosa", "matplotlib", "scipy", "IPython", "ddsp", "numba"}
 SMALL = Architecture(
     stack_units=8,
@@ -174,7 +174,9 @@ def test_help_is_light_and_names_every_command():
     ("command", "options"),
     [
         ("make-recording", "--out --minutes --seed --levels --midi --quiet"),
-        ("train", "--out --minutes --steps --seed --resume --schema --quiet"),
+        ("fetch", "--out --quiet"),
+        ("check", "--mend --plot --json --quiet"),
+        ("train", "--out --minutes --steps --seed --resume --schema --pitch-shift --quiet"),
         ("render", "-o --instrument --cc --transpose --stems --seed --overlaps --tail --quiet"),
         ("instruments", "--json"),
     ],
@@ -643,7 +645,7 @@ def test_quiet_prints_nothing(nmsynth, tmp_path, guitar):
 
 
 def test_a_recording_is_ready_to_train_on(nmsynth, tmp_path, song):
-    from nmsynth_lib.recordings import load_recording
+    from nmsynth_lib.takes import load_recording
 
     takes = tmp_path / "new folder" / "takes"
     result = nmsynth("make-recording", "string", "--midi", song, "--out", takes)
@@ -860,7 +862,7 @@ def test_the_whole_road_from_a_shell(tmp_path):
             assert program.poll() is None, program.communicate()
             time.sleep(0.5)
         program.send_signal(signal.SIGINT)
-        out, err = program.communicate(timeout=120)
+        out, err = program.communicate(timeout=600)
     finally:
         program.kill()
     assert (program.returncode, err) == (0, ""), out

@@ -309,7 +309,7 @@ def test_takes_of_any_rate_keep_their_times(tmp_path, rate):
 
 @pytest.mark.parametrize("shift_ms", [0, 20, -30, 500])
 def test_onset_shift_moves_the_midi_to_the_sound(folder, shift_ms):
-    """`onset_shift_ms: 20` says that the sound comes 20 ms late: its notes begin that much later."""
+    """`onset_shift_ms: 20` says that the sound comes 20 ms late: its notes begin later."""
     (folder / "meta.yaml").write_text(f"onset_shift_ms: {shift_ms}\n")
     (take,) = load_recording(folder)
     onset = np.flatnonzero(np.abs(take.audio) > 1e-3)[0] / RATE
