@@ -11,6 +11,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from machine import slowness
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
@@ -223,7 +224,7 @@ def test_binder_builds_python_3_11_and_runs_postbuild():
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=600,
     )
     dockerfile = done.stdout + done.stderr
     assert "Building conda environment for python=3.11" in dockerfile
@@ -316,13 +317,18 @@ def test_notebook_is_stripped(notebook):
 @pytest.mark.slow
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
 def test_notebook_runs_within_its_limits(notebook, tmp_path, record_property):
-    """All cells run, without a network, in at most 120 s and 1000 MB."""
+    """All cells run, without a network, in at most 120 s of a free machine and 1000 MB."""
     figures = tmp_path / "figures.json"
     tool = [sys.executable, "tools/run_notebooks.py", notebook, "--json", figures]
+    slow = slowness()
     done = subprocess.run(tool, cwd=ROOT, capture_output=True, text=True)
+    slow = min(slow, slowness())
     print(done.stdout)
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert figures.is_file(), done.stdout + done.stderr
     (run,) = json.loads(figures.read_text())
+    assert not run["error"]
+    assert run["seconds"] / slow <= 120
+    assert run["megabytes"] <= 1000
     (stated,) = re.findall(r"\| (\d+) MB \|", notebook.read_text())
     assert run["megabytes"] == pytest.approx(int(stated), rel=0.1), "see `make notebooks`"
     record_property("seconds", run["seconds"])

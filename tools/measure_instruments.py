@@ -2,9 +2,11 @@
 
     .venv/bin/python tools/measure_instruments.py [--seeds 5]
     .venv/bin/python tools/measure_instruments.py --published
+    .venv/bin/python tools/measure_instruments.py --only string_pick
 
 Fills `figures` of each instrument.yaml (and renews SHA256SUMS) and the tables in README.md between
-their marks. With --published only the table of the published examples is renewed.
+their marks. With --published only the table of the published examples is renewed; with --only the
+figures of one instrument and no table.
 """
 
 from __future__ import annotations
@@ -57,10 +59,34 @@ def measure(name: str, seeds: int) -> dict[str, float]:
     instrument = Instrument.load(name)
     report = evaluation(instrument, seeds=seeds, step=lambda doing: print(name, doing, flush=True))
     figures = {key: round(value, 4) for key, value in report.flat().items()}
+    if any(control.name == "pick_position" for control in instrument.spec.controls):
+        figures |= {key: round(value, 4) for key, value in pick_figures(instrument).items()}
     held_out = instrument.spec.figures.get("held_out_loss")
     figures = {"held_out_loss": held_out, **figures}
     write_spec(SHIPPED / name, instrument.spec.model_copy(update={"figures": figures}))
     return figures
+
+
+def pick_figures(instrument) -> dict[str, float]:
+    """How well the pick's position is played, by the law and beside the guitar."""
+    from nmsynth_lib.guitars import play
+    from nmsynth_lib.guitars.pick import with_pick_positions
+    from nmsynth_lib.ignored import ignored_controls
+    from nmsynth_lib.pick_measures import comb_correlation, pick_position_error, pick_sweep
+    from nmsynth_lib.score import melody
+    from nmsynth_lib.unseen import JITTER_SEED
+
+    def guitar(music):
+        return play("string", music, seed=JITTER_SEED)
+
+    figures = {}
+    for prefix, render in (("", instrument.render), ("guitar_", guitar)):
+        sweep = pick_sweep(render)
+        figures[f"{prefix}pick_comb_correlation"] = comb_correlation(sweep)
+        figures[f"{prefix}pick_position_error"] = pick_position_error(sweep)
+    music = with_pick_positions(melody(30, levels="continuous"))
+    rises, _ = ignored_controls(instrument, guitar(music), music)
+    return figures | {"ignored_pick_position": rises["ignored_pick_position"]}
 
 
 def sound_table(by_name: dict[str, dict[str, float]]) -> list[str]:
@@ -127,11 +153,16 @@ def _between(text: str, mark: str, lines: list[str]) -> str:
 
 
 def main() -> None:
-    """Measures both instruments and renews the README."""
+    """Measures the instruments and renews the README."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=5, help="repetitions, for the spread")
     parser.add_argument("--published", action="store_true", help="only the published examples")
+    parser.add_argument("--only", metavar="NAME", help="one shipped instrument, no tables")
     chosen = parser.parse_args()
+    if chosen.only:
+        for key, value in sorted(measure(chosen.only, chosen.seeds).items()):
+            print(f"{key:36} {value:10.3f}")
+        return
     text = readme_with_published(README.read_text(encoding="utf-8"))
     if not chosen.published:
         by_name = {name: measure(name, chosen.seeds) for name in NAMES}

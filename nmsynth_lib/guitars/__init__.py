@@ -2,6 +2,7 @@
 
 Road: Performance -> [guitars] -> audio of a known instrument -> recordings -> training.
 `string` is computed and obeys a written law; `sampled` plays recordings of a real electric guitar.
+`pick` is the string's second style channel, with its own law: where the pick strikes.
 Explained in notebook 01, "Two guitars".
 """
 
@@ -70,11 +71,12 @@ def make_recording(
     sample_rate: int = 16000,
     *,
     melody: bool = False,
+    pick_position: bool = False,
 ) -> Path:
     """Records a guitar: a folder with one take, to train on or to judge by.
 
-    Writes NAME.flac (16 bit, mono), NAME.mid and meta.yaml, where NAME is the guitar or the
-    stem of `midi`. Each file appears when all are complete.
+    Writes NAME.flac (16 bit, mono), NAME.mid and meta.yaml, where NAME is the stem of `midi`,
+    pick_position, or the guitar. Each file appears when all are complete.
 
     Args:
       guitar: "string" or "sampled".
@@ -85,19 +87,26 @@ def make_recording(
       midi: A MIDI file to play instead of the built-in score.
       sample_rate: Of the recording, Hz.
       melody: Play a melody, which no instrument is trained on, instead of the score.
+      pick_position: Also move the pick from note to note (CC74), of the string guitar only.
 
     Returns:
       The folder.
 
     Raises:
       OutputError: the folder or a file in it can not be written.
-      NmsynthError: a bad argument or MIDI file; ToolMissingError as for `play`.
+      NmsynthError: a bad argument or MIDI file, or `pick_position` for another guitar than the
+        string or for music that moves CC74 already; ToolMissingError as for `play`.
 
     Explained in notebook 01, "Two guitars".
     """
     from nmsynth_lib import score as scores
 
     _check_guitar(guitar)
+    if pick_position and guitar != "string":
+        raise NmsynthError(
+            f"The {guitar} guitar's notes are recordings: its pick cannot be moved. Leave the pick "
+            "position out, or record the string guitar."
+        )
     if midi is None:
         music = scores.melody(60 * minutes, seed, levels) if melody else None
         performance = music or scores.training_score(minutes, seed, levels)
@@ -106,6 +115,12 @@ def make_recording(
     else:
         performance, name = Performance.from_midi(midi), Path(midi).stem
         score = Path(midi).name
+    if pick_position:
+        from nmsynth_lib.guitars.pick import with_pick_positions
+
+        performance = with_pick_positions(performance, seed)
+        name = "pick_position" if midi is None else name
+        score += ", with pick positions"
     audio = play(guitar, performance, sample_rate, seed)
     meta = {
         "guitar": guitar,

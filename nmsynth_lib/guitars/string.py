@@ -11,6 +11,7 @@ twice the sample rate. So the audio comes with a ground truth that no real recor
 where openness o = CC55 / 127 moves the cutoff c geometrically from 8 (82.4 / f0)^0.6 (palm-muted)
 to 33 (open). From note-off a finger damps the string: 150 dB/s more, and still more for high
 partials. A pluck peaks at -3 + 40 log10(velocity / 127) dBFS, open or muted, whatever the pitch.
+CC74 moves the pick along the string; its law is in `guitars/pick.py`.
 Explained in notebook 01, "A guitar with a known law".
 """
 
@@ -21,12 +22,13 @@ import soxr
 from scipy.signal import butter, lfilter, sosfilt
 from scipy.special import erfc
 
+from nmsynth_lib.guitars.pick import pick_position, pick_value_at
 from nmsynth_lib.performance import OPENNESS_CC, Note, Performance, held, midi_to_hz
 
 E2_HZ = 82.4
 STIFFNESS_AT_E2 = 1e-5
 PEAK_DBFS = -3.0  # a pluck of velocity 127
-PICK, PICKUP = 0.137, 0.093  # distance from the bridge, share of the string's length
+PICKUP = 0.093  # distance from the bridge, share of the string's length
 PICK_CLICK = 0.2  # heard of the pick itself, on top of what stays on the string
 PICK_CUTOFF_HZ = (700.0, 5200.0)  # of the pick pulse at velocity 0 and 127
 PICKUP_HZ, PICKUP_Q = 4200.0, 1.3  # the pickup's resonance
@@ -98,7 +100,7 @@ def string_audio(
     """The performance, played on the waveguide string.
 
     Args:
-      performance: What to play; CC55 and pitch bend may move inside notes.
+      performance: What to play; CC55 and pitch bend may move inside notes, CC74 between them.
       sample_rate: Of the result, Hz.
       seed: Of the jitter from pluck to pluck and of the noise floor.
       tail: Seconds after the last note-off.
@@ -151,7 +153,8 @@ def _note_audio(
     gain = 10 ** ((string_peak_level(note.velocity) + _jitter(rng, JITTER_DB)) / 20)
     onset = note.onset * rate - start  # in samples, with its fraction
     excitation = np.zeros(n_samples)
-    pluck = gain * _pluck(f0[0], note.velocity, onset, rate, rng)[:n_samples]
+    pick = pick_position(float(pick_value_at(performance, note.onset)))
+    pluck = gain * _pluck(f0[0], note.velocity, pick, onset, rate, rng)[:n_samples]
     excitation[: len(pluck)] = pluck
 
     settings, index = np.unique(
@@ -257,18 +260,18 @@ def _moving(
 
 
 def _pluck(
-    f0: float, velocity: int, onset: float, rate: int, rng: np.random.Generator
+    f0: float, velocity: int, pick: float, onset: float, rate: int, rng: np.random.Generator
 ) -> np.ndarray:
     """What the pickup hears of the pick in the first period, peak 1, onset at sample `onset`.
 
     A pick pulls the string aside and lets go: a step that runs both ways, is turned over at the
-    bridge, and passes the pickup. Its edge is softer for a soft pluck.
+    bridge, and passes the pickup. Its edge is softer for a soft pluck; `pick` is where it strikes.
     """
     n_fft = 2 ** int(np.ceil(np.log2(2.0 * rate / f0)))
     frequency = np.fft.rfftfreq(n_fft, 1.0 / rate)
     soft, hard = PICK_CUTOFF_HZ
     cutoff = soft * (hard / soft) ** (velocity / 127.0) * (1.0 + _jitter(rng, JITTER_PICK))
-    pick = PICK * (1.0 + _jitter(rng, JITTER_PICK))
+    pick *= 1.0 + _jitter(rng, JITTER_PICK)
     turn = 2j * np.pi * frequency
     # A wave minus itself delayed is what a reflection that is turned over leaves.
     spectrum = (1.0 - np.exp(-turn * pick / f0)) * (1.0 - np.exp(-turn * PICKUP / f0))
