@@ -8,7 +8,14 @@ from __future__ import annotations
 
 from importlib import import_module
 
-_LAZY = {"HearIt": "panel", "hear_it": "panel", "Abx": "blind_test", "abx": "blind_test"}
+_LAZY = {
+    "HearIt": "panel",
+    "hear_it": "panel",
+    "Abx": "blind_test",
+    "abx": "blind_test",
+    "UploadCheck": "upload",
+    "check_upload": "upload",
+}
 __all__ = [*_LAZY]
 
 
