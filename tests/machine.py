@@ -1,6 +1,9 @@
-"""How busy the machine is, for tests that promise seconds: the promise is for a free machine."""
+"""The machine that tests run on: how busy it is, and a disk that is full."""
 
+import resource
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 
 def slowness(seconds: float = 0.3) -> float:
@@ -16,3 +19,14 @@ def slowness(seconds: float = 0.3) -> float:
     while time.thread_time() - worked < seconds:
         pass
     return max(1.0, (time.perf_counter() - began) / (time.thread_time() - worked))
+
+
+@contextmanager
+def disk_with_room_for(n_bytes: int) -> Iterator[None]:
+    """No file may grow beyond so many bytes: what a full disk does, without being root."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)

@@ -8,14 +8,12 @@ import hashlib
 import io
 import json
 import os
-import resource
 import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
@@ -26,6 +24,7 @@ import requests
 import soundfile
 import yaml
 from drive_server import Drive, routed, served
+from machine import disk_with_room_for
 
 from nmsynth_lib.audio import resampled
 from nmsynth_lib.authors_recording import (
@@ -442,19 +441,8 @@ def test_offline_from_the_shell(here):
     assert not here.exists()
 
 
-@contextmanager
-def disk_of(n_bytes: int):
-    """No file may grow beyond so many bytes, as on a disk that is full."""
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, limits[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-
-
 def test_a_full_disk(drive, here, content):
-    with disk_of(CHUNK + 1000), pytest.raises(OutputError) as error:
+    with disk_with_room_for(CHUNK + 1000), pytest.raises(OutputError) as error:
         fetch(here)
     assert_one_line(error, "low.mp3", "free some space")
     assert_nothing_has_a_name(here)

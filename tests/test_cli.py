@@ -4,14 +4,12 @@ import errno
 import json
 import os
 import re
-import resource
 import signal
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,6 +18,7 @@ import numpy as np
 import pytest
 import soundfile
 import yaml
+from machine import disk_with_room_for
 
 from nmsynth_lib import __version__
 from nmsynth_lib.cli import main
@@ -141,17 +140,6 @@ def assert_refused(result: Result, *words: str) -> None:
     assert result.err.rstrip().endswith((".", "?")), result.err
     for word in words:
         assert word in result.err, (word, result.err)
-
-
-@contextmanager
-def disk_with_room_for(n_bytes: int) -> Iterator[None]:
-    """No file may grow beyond so many bytes: what a full disk does, without being root."""
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, limits[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
 
 # --- It teaches -----------------------------------------------------------------------------------

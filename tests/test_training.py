@@ -4,19 +4,18 @@ import json
 import os
 import random
 import re
-import resource
 import shutil
 import signal
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
+from machine import disk_with_room_for
 
 from nmsynth_lib.errors import OutputError, RecordingError, TrainingStateError, WeightsError
 from nmsynth_lib.guitars import make_recording
@@ -496,17 +495,6 @@ def test_training_measures_for_a_spec_from_python_too(straight):
     spec = InstrumentSpec.read(straight[0] / "instrument.yaml")
     assert spec.architecture.gru_units == SMALL.gru_units
     assert spec.architecture.inharmonicity != SMALL.inharmonicity
-
-
-@contextmanager
-def disk_with_room_for(n_bytes: int):
-    """No file may grow beyond so many bytes: what a full disk does, without being root."""
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, limits[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
 
 def files_of(folder: Path) -> dict[str, bytes]:
