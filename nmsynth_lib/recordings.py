@@ -52,9 +52,8 @@ def blocks_at_rests(take: Take, seconds: float = BLOCK_SECONDS) -> list[tuple[fl
     ]
     cuts = [0.0]
     while True:
-        near = [rest for rest in rests if 0.6 * seconds <= rest[1] - cuts[-1] <= 1.6 * seconds] or [
-            rest for rest in rests if rest[1] - cuts[-1] > 1.6 * seconds
-        ][:1]
+        rests = [rest for rest in rests if rest[1] - cuts[-1] >= 0.6 * seconds]
+        near = [rest for rest in rests if rest[1] - cuts[-1] <= 1.6 * seconds] or rests[:1]
         if not near or near[0][1] > end - 0.5 * seconds:
             break
         cuts.append(max(near)[1])
@@ -190,11 +189,12 @@ def _shifted(take: Take, training: Pieces, semitones: int) -> tuple[Take, Pieces
 
 def _split(takes: Sequence[Take], seed: int, held_out: float) -> tuple[list[Pieces], list[Pieces]]:
     """What of each take is trained on and what is held out, in seconds."""
+    left_out = [take.left_out() for take in takes]
     blocks = [
         (number, pieces)
         for number, take in enumerate(takes)
         for block in blocks_at_rests(take)
-        if (pieces := _without([block], take.left_out()))
+        if (pieces := _without([block], left_out[number]))
     ]
     free = [i for i, (number, _) in enumerate(blocks) if takes[number].meta.split == "auto"]
     chosen = {i for i, (n, _) in enumerate(blocks) if takes[n].meta.split == "validation"}

@@ -112,11 +112,12 @@ class Take:
         out = list(self.meta.skip)
         if (longest := self.meta.longest_rest) is not None:
             notes, before = self.performance.notes, min(BEFORE_ONSET_S, longest / 2)
-            rests = [(one.offset, other.onset, longest - before) for one, other in pairwise(notes)]
-            rests.insert(0, (0.0, notes[0].onset, 0.0))
-            rests.append((notes[-1].offset, self.seconds + before, longest - before))
+            after = longest - before
+            rests = [(one.offset, other.onset, after, before) for one, other in pairwise(notes)]
+            rests.insert(0, (0.0, notes[0].onset, 0.0, before))
+            rests.append((notes[-1].offset, self.seconds, after, 0.0))
             piece_from = 0.0
-            for start, end, after in rests:
+            for start, end, after, before in rests:
                 cut = (
                     max(start + after, piece_from + (SHORTEST_PIECE_S if start else 0)),
                     end - before,
