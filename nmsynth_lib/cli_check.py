@@ -62,7 +62,7 @@ def check_command(
     from nmsynth_lib.files import appearing
     from nmsynth_lib.mending import write_corrections
     from nmsynth_lib.outputs import check_output
-    from nmsynth_lib.take_findings import corrections, verdict
+    from nmsynth_lib.take_findings import corrections_by_take, verdict
     from nmsynth_lib.take_table import check_text, correction_text
 
     for path in (plot, json_file):
@@ -72,8 +72,7 @@ def check_command(
         raise NmsynthError(f"{plot}: a picture is written as .png, .pdf or .svg.")
     checked = list(_checked(recording, quiet))
     if mend:
-        new = {one.files.name: corrections(one, found) for one, found in checked}
-        new = {name: entries for name, entries in new.items() if entries}
+        new = corrections_by_take(checked)
         if new:
             path = write_corrections(recording, new)
             if not quiet:

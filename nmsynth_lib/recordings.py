@@ -9,7 +9,7 @@ Explained in notebook 01, "From a take to examples".
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -25,7 +25,7 @@ from nmsynth_lib.controls import control_curves, inharmonicity, n_frames_for
 from nmsynth_lib.errors import RecordingError
 from nmsynth_lib.schema import InstrumentSpec
 from nmsynth_lib.sound_store import FORMAT, stored
-from nmsynth_lib.takes import Take
+from nmsynth_lib.takes import Take, joined
 
 BLOCK_SECONDS = 15.0
 LEAD_SECONDS = 0.03  # a block begins this long before its first onset
@@ -182,7 +182,7 @@ def _shifted(take: Take, training: Pieces, semitones: int) -> tuple[Take, Pieces
         audio=stored(f"{digest}-pitched{semitones:+d}-v{FORMAT}", write),
         performance=shifted_performance(take.performance, semitones),
     )
-    pieces = (shifted_span(start, end, semitones) for start, end in _joined(training))
+    pieces = (shifted_span(start, end, semitones) for start, end in joined(training))
     smear = SMEAR_S["varispeed"]
     return copy, [(s + smear, e - smear) for s, e in pieces if e - s > 2 * smear], []
 
@@ -224,17 +224,6 @@ def _without(pieces: Pieces, left_out: Pieces) -> Pieces:
     return pieces
 
 
-def _joined(pieces: Iterable[tuple]) -> list[tuple]:
-    """Neighbours made one, so that examples may cross from one to the next."""
-    joined: list[tuple] = []
-    for start, end in sorted(pieces):
-        if joined and joined[-1][1] == start:
-            start = joined.pop()[0]
-        if end > start:
-            joined.append((start, end))
-    return joined
-
-
 def _in_frames(
     pieces: Pieces, first: int, n_frames: int, rate: float, seconds: float
 ) -> list[tuple[int, int]]:
@@ -242,7 +231,7 @@ def _in_frames(
 
     The take begins with frame `first`; its last frame may be longer than the sound.
     """
-    return _joined(
+    return joined(
         tuple(first + (n_frames if t >= seconds else round(t * rate)) for t in piece)
         for piece in pieces
     )

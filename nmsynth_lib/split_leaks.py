@@ -16,7 +16,7 @@ import numpy as np
 from nmsynth_lib.augmentation import speed
 from nmsynth_lib.recordings import prepare_examples
 from nmsynth_lib.schema import InstrumentSpec
-from nmsynth_lib.takes import Take
+from nmsynth_lib.takes import Take, joined
 
 PIECE_S, HELD_OUT = 4.0, 0.1  # seconds of the original's frames; share that is held out here
 
@@ -110,18 +110,7 @@ def leaked_seconds(pieces: Sequence[Piece]) -> tuple[float, float]:
 
     Explained in notebook 01, "Split before you copy".
     """
-    trained = _joined([(piece.start, piece.end) for piece in pieces if not piece.held_out])
+    trained = joined([(piece.start, piece.end) for piece in pieces if not piece.held_out])
     held = [(piece.start, piece.end) for piece in pieces if piece.held_out]
     leaked = sum(max(0.0, min(end, b) - max(start, a)) for start, end in held for a, b in trained)
     return float(leaked), float(sum(end - start for start, end in held))
-
-
-def _joined(stretches: list[tuple[float, float]]) -> list[tuple[float, float]]:
-    """Stretches that do not overlap, sorted."""
-    joined: list[tuple[float, float]] = []
-    for start, end in sorted(stretches):
-        if joined and start <= joined[-1][1]:
-            end = max(end, joined[-1][1])
-            start = joined.pop()[0]
-        joined.append((start, end))
-    return joined

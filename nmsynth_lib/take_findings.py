@@ -8,7 +8,7 @@ Explained in notebook 01, "Is the sound sound?".
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -82,9 +82,16 @@ def verdict(found: list[Finding]) -> tuple[int, str]:
     return (1, "usable, with warnings") if "warning" in grades else (0, "fit")
 
 
-def corrections(check: TakeCheck, found: list[Finding]) -> dict[str, Any]:
+def corrections(found: list[Finding]) -> dict[str, Any]:
     """Entries of meta.yaml that put right what can be put right."""
     return {name: value for one in found for name, value in one.correction.items()}
+
+
+def corrections_by_take(
+    checked: Iterable[tuple[TakeCheck, list[Finding]]],
+) -> dict[str, dict[str, Any]]:
+    """The same by the name of the take, without takes that need none."""
+    return {check.files.name: new for check, found in checked if (new := corrections(found))}
 
 
 def _of_sound(check: TakeCheck) -> Iterator[Finding]:

@@ -9,6 +9,7 @@ Explained in notebook 01, "From a take to examples".
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
@@ -125,12 +126,18 @@ class Take:
                 if end - start > longest and cut[1] > cut[0]:
                     out.append(cut)
                     piece_from = cut[1]
-        merged: list[tuple[float, float]] = []
-        for start, end in sorted(out):
-            if merged and start <= merged[-1][1]:
-                start, end = merged[-1][0], max(end, merged.pop()[1])
-            merged.append((start, end))
-        return merged
+        return joined(out)
+
+
+def joined(stretches: Iterable[tuple]) -> list[tuple]:
+    """Stretches (from, to) sorted, those that touch or overlap made one, empty ones left out."""
+    found: list[tuple] = []
+    for start, end in sorted(stretches):
+        if found and start <= found[-1][1]:
+            start, end = found[-1][0], max(end, found.pop()[1])
+        if end > start:
+            found.append((start, end))
+    return found
 
 
 @dataclass(frozen=True)

@@ -16,10 +16,10 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from nmsynth_lib.errors import NmsynthError, UploadError
-from nmsynth_lib.files import output_error
+from nmsynth_lib.files import appearing, output_error
 from nmsynth_lib.mending import write_corrections
 from nmsynth_lib.take_checks import TakeCheck, checked_take
-from nmsynth_lib.take_findings import Finding, corrections, findings, verdict
+from nmsynth_lib.take_findings import Finding, corrections_by_take, findings, verdict
 from nmsynth_lib.takes import AUDIO_SUFFIXES, META_FILE, MIDI_SUFFIXES, find_takes
 
 KINDS = (*AUDIO_SUFFIXES, *MIDI_SUFFIXES)
@@ -152,8 +152,7 @@ class UploadedTakes:
 
     def to_correct(self) -> dict[str, dict]:
         """Entries of meta.yaml that would put right what can be put right, by take."""
-        new = {check.files.name: corrections(check, findings(check)) for check in self.checks}
-        return {name: entries for name, entries in new.items() if entries}
+        return corrections_by_take((check, findings(check)) for check in self.checks)
 
     def mend(self) -> dict[str, dict]:
         """Writes these entries; sound and MIDI stay as they are. Check again afterwards.
@@ -220,8 +219,6 @@ class UploadedTakes:
         return list(members)
 
     def _write(self, name: str, part: BinaryIO) -> None:
-        from nmsynth_lib.files import appearing
-
         with appearing(self.folder / name) as path:
             _copy(part, path)
 

@@ -71,7 +71,7 @@ def test_every_fault_of_a_bad_take_is_named_with_its_figure(checked):
 
 def test_reading_it_another_way_puts_all_of_it_right(badly, checked):
     files = {path: path.read_bytes() for path in badly.iterdir() if path.suffix != ".yaml"}
-    write_corrections(badly, {"take": corrections(checked, findings(checked))})
+    write_corrections(badly, {"take": corrections(findings(checked))})
     assert all(path.read_bytes() == content for path, content in files.items())
     again = check(badly)
     assert verdict(findings(again))[1] == "fit"
@@ -118,9 +118,9 @@ def test_a_single_fault_is_named_and_no_other(tmp_path, fault, named):
     assert keys(found, "warning", "unfit") == {named}
     value = next(iter(fault.values()))
     if named == "tuning_cents":
-        assert corrections(check(tmp_path), found)["tuning_cents"] == pytest.approx(value, abs=2)
+        assert corrections(found)["tuning_cents"] == pytest.approx(value, abs=2)
     if "lag_ms" in fault:
-        assert corrections(check(tmp_path), found)["onset_shift_ms"] == pytest.approx(value, abs=1)
+        assert corrections(found)["onset_shift_ms"] == pytest.approx(value, abs=1)
 
 
 @pytest.fixture
@@ -187,7 +187,7 @@ def test_velocities_that_say_nothing(well, tmp_path):
     replace(performance, notes=tuple(notes)).write_midi(tmp_path / "take.mid")
     checked = check(tmp_path)
     assert abs(checked.velocity_rank) < 0.5
-    assert corrections(checked, findings(checked)) == {"measured_velocity": 1.0}
+    assert corrections(findings(checked)) == {"measured_velocity": 1.0}
 
 
 def test_holes_are_named(tmp_path):
@@ -264,6 +264,6 @@ def test_corrections_add_up(tmp_path):
     (tmp_path / "meta.yaml").write_text("onset_shift_ms: 20\ntuning_cents: 5\n")
     checked = check(tmp_path)
     assert checked.alignment.lag_ms == pytest.approx(10, abs=1)
-    entries = corrections(checked, findings(checked))
+    entries = corrections(findings(checked))
     assert entries["onset_shift_ms"] == pytest.approx(30, abs=1)
     assert entries["tuning_cents"] == pytest.approx(12, abs=1)
