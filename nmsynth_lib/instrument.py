@@ -28,6 +28,8 @@ from nmsynth_lib.performance import Performance
 from nmsynth_lib.schema import InstrumentSpec
 
 RENDER_FRAMES = 250  # frames a block when rendering at once: 1 s at 16 kHz and a hop of 64
+LONG_FRAMES = 1000  # the same for long pieces, where fewer and larger blocks are a third faster
+LONG_PIECE = 4 * LONG_FRAMES  # frames from which a piece is long; little is computed past its end
 CURVE_FRAMES = 2000  # frames that control curves are computed for at a time
 SILENCE_FRAMES = 64  # frames of the silence before, for the GRU to settle on
 STEMS = ("harmonic", "noise", "reverb")
@@ -121,7 +123,7 @@ class Instrument:
         performance = self.performance(music, cc, transpose, overlaps)
         audio = np.empty(self._n_samples(performance, tail), np.float32)
         first = 0
-        for made in self._mixed(performance, RENDER_FRAMES, seed, tail, curves):
+        for made in self._mixed(performance, self._block_frames(len(audio)), seed, tail, curves):
             audio[first : first + len(made)] = made
             first += len(made)
         return audio
@@ -141,7 +143,8 @@ class Instrument:
         n_samples = self._n_samples(performance, tail)
         whole = np.empty((len(STEMS), n_samples), np.float32)
         first = 0
-        for block in self._blocks(performance, RENDER_FRAMES, seed, tail, curves):
+        n_frames = self._block_frames(n_samples)
+        for block in self._blocks(performance, n_frames, seed, tail, curves):
             whole[:, first : first + block.shape[1]] = block[:, : n_samples - first]
             first += block.shape[1]
         return dict(zip(STEMS, whole, strict=True))
@@ -176,7 +179,7 @@ class Instrument:
         self, performance: Performance, block: int, seed: int, tail: float
     ) -> Iterator[np.ndarray]:
         """The mix in blocks of so many samples."""
-        n_frames = min(block // self.spec.rates.hop, RENDER_FRAMES)
+        n_frames = min(block // self.spec.rates.hop, LONG_FRAMES)
         waiting = np.zeros(0, np.float32)
         for made in self._mixed(performance, n_frames, seed, tail):
             waiting = np.concatenate([waiting, made])
@@ -242,6 +245,11 @@ class Instrument:
         before = math.ceil(SILENCE_FRAMES / every) * every
         silence = self.curves(performance, before, -before)
         return self.model.start(silence.values[None])
+
+    def _block_frames(self, n_samples: int) -> int:
+        """Frames a block that suit a piece of this length."""
+        long = n_frames_for(n_samples, self.spec.rates) >= LONG_PIECE
+        return LONG_FRAMES if long else RENDER_FRAMES
 
     def _n_samples(self, performance: Performance, tail: float) -> int:
         if not 0.0 <= tail < np.inf:

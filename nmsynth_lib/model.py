@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from nmsynth_lib.blending import blend_price
 from nmsynth_lib.decoder import Decoder
 from nmsynth_lib.engines import keras, tf
 from nmsynth_lib.schema import InstrumentSpec
@@ -38,18 +39,22 @@ class GuitarModel(keras.Model):
         self.decoder.build()
         self.built = True
 
-    def call(self, inputs: dict[str, tf.Tensor]) -> tf.Tensor:
+    def call(self, inputs: dict[str, tf.Tensor], training: bool = False) -> tf.Tensor:
         """Audio of cuts from the middle of recordings.
 
         Args:
           inputs: `controls` [batch, n_frames, n_controls], `f0_hz` and `stiffness`
             [batch, n_frames], `white` [batch, n_frames * hop].
+          training: Also price what lies between the values that the recording holds.
 
         Returns:
           Audio, [batch, n_frames * hop].
         """
         batch = inputs["controls"].shape[0]
         parameters, _ = self.decoder(inputs["controls"])
+        if training and any(control.heard for control in self.spec.controls):
+            chance = 0.5 * (inputs["white"][:, 0] + 1.0)
+            self.add_loss(blend_price(self.decoder, self.spec, inputs["controls"], chance))
         state = silent_state(self.spec.architecture, self.spec.rates, batch)
         sound, _ = self._synthesise(parameters, inputs, state, from_rest=False)
         return sound.harmonic + sound.noise + sound.reverb

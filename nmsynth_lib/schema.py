@@ -79,6 +79,9 @@ class ControlSpec(_Strict):
     interpolation: Literal["hold", "ramp"] = "hold"
     knee: FiniteFloat = Field(0.004, gt=0, description="log scale: linear up to so many seconds")
     unknown: FiniteFloat | None = Field(None, description="stands for 'not known yet' (live)")
+    heard: tuple[FiniteFloat, ...] | None = Field(
+        None, description="the few values that the recording holds; between them it is blended"
+    )
     label: str = ""
     low_label: str = ""
     high_label: str = ""
@@ -93,6 +96,12 @@ class ControlSpec(_Strict):
             raise ValueError(
                 f"control {self.name}: CC{self.cc} is MIDI's own (pedal, data entry, channel mode)"
             )
+        if self.heard is not None and (
+            self.source != "cc"
+            or sorted(set(self.heard)) != list(self.heard)
+            or len(self.heard) < 2
+        ):
+            raise ValueError(f"control {self.name}: `heard` is two or more rising values of a cc")
         if self.scale == "log" and self.source not in TIME_SOURCES:
             raise ValueError(f"control {self.name}: a log scale is for times")
         if self.interpolation == "ramp" and self.source not in ("cc", "pitch"):
@@ -103,11 +112,14 @@ class ControlSpec(_Strict):
 class Architecture(_Strict):
     """Size of the decoder and of the synthesiser."""
 
-    stack_units: int = Field(96, ge=4, le=2048)
-    stack_layers: int = Field(3, ge=1, le=8)
-    gru_units: int = Field(128, ge=0, le=2048, description="0: no recurrence")
-    gru_every: int = Field(4, ge=1, le=64, description="frames per GRU step")
-    mlp_units: int = Field(192, ge=4, le=2048)
+    stack_units: int = Field(64, ge=4, le=2048)
+    stack_layers: int = Field(2, ge=1, le=8)
+    gru_units: int = Field(64, ge=0, le=2048, description="width of the memory; 0: none")
+    gru_every: int = Field(4, ge=1, le=64, description="frames per step of the memory")
+    memory: Literal["gru", "leaky"] = Field(
+        "leaky", description="linear integrators that each forget at one speed, or the paper's GRU"
+    )
+    mlp_units: int = Field(128, ge=4, le=2048)
     mlp_layers: int = Field(3, ge=1, le=8)
     n_harmonics: int = Field(80, ge=1, le=256)
     n_noise_bands: int = Field(65, ge=5, le=257)
@@ -122,6 +134,14 @@ class Architecture(_Strict):
         default_factory=lambda: [(40.0, 0.0)],
         description="(MIDI pitch, cents) breakpoints: how far the recorded guitar is out of tune",
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _named_gru(cls, entries: Any) -> Any:
+        """Who names the width of a GRU, and nothing else, wants a GRU, as in older files."""
+        if isinstance(entries, dict) and "gru_units" in entries:
+            return {"memory": "gru", **entries}
+        return entries
 
 
 def guitar_controls() -> tuple[ControlSpec, ...]:

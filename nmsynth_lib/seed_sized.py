@@ -45,9 +45,12 @@ def seed_sized_spec(units: int = 512, n_harmonics: int = 100) -> InstrumentSpec:
     """The paper's sizes: 62.5 frames a second, all layers of one width."""
     sizes = Architecture(
         stack_units=units,
+        stack_layers=3,
         gru_units=units,
         gru_every=1,
+        memory="gru",
         mlp_units=units,
+        mlp_layers=3,
         n_harmonics=n_harmonics,
         n_noise_bands=65,
     )

@@ -5,10 +5,10 @@ TensorFlow 2.11. We install it without those pins. Only its pitch tracking from 
 transcriber need `crepe` and `tensorflow_probability` (45 MB to import); our F0 comes from MIDI, so
 empty modules take those places while `ddsp` is imported.
 
-Used from it: the exp-sigmoid, the noise source's filter design, FFT convolution and the spectral
-loss (as the published definition of `mss`).
+Used from it: the spectral loss (as the published definition of `mss`), and all of the seed-sized
+baseline's oscillators, noise and reverb. Our own synthesiser is compared with it in tests.
 
-Road: beside it, [stock_ddsp] -> synthesis, metrics.
+Road: beside it, [stock_ddsp] -> metrics, seed-sized baseline.
 Explained in notebook 03, "The same parts from ddsp".
 """
 

@@ -15,15 +15,17 @@ Explained in notebook 03, "Harmonic, noise, room".
 
 from __future__ import annotations
 
+import functools
 from typing import NamedTuple
 
 import numpy as np
+import scipy.fft
 
 from nmsynth_lib.engines import tf
 from nmsynth_lib.schema import Architecture, AudioRates
-from nmsynth_lib.stock_ddsp import ddsp
 
 TWO_PI = 2.0 * np.pi
+FRAMES_OF_A_GROUP = 500  # frames that share a number of partials, see `partial_bank`
 ANTI_ALIAS_FROM = 0.9  # of the Nyquist frequency: partials fade out from here to 1.0
 
 
@@ -87,7 +89,7 @@ def silent_state(architecture: Architecture, rates: AudioRates, batch: int = 1) 
 
 def noise_ir_size(architecture: Architecture) -> int:
     """Length of a frame's noise filter in samples."""
-    return 2 * (architecture.n_noise_bands - 1)
+    return noise_ir_size_of(architecture.n_noise_bands)
 
 
 def room_size(architecture: Architecture, rates: AudioRates) -> int:
@@ -122,19 +124,29 @@ def anti_alias_gain(frequencies: tf.Tensor, sample_rate: int) -> tf.Tensor:
 class PartialBank(NamedTuple):
     """The partials of a block at full level, which only depend on the pitch.
 
+    Frames may be sorted by pitch and split into groups, so that a group of high notes holds only
+    the few partials that lie below the Nyquist frequency.
+
     Attributes:
-      sines: [batch, n_frames, n_harmonics, hop].
+      sines: One tensor a group, [n_frames_of_group, n_partials_of_group, hop].
+      order: Which frame of the flattened block [batch * n_frames] each row of the groups is; None:
+        one group, in the block's own order.
       gain: Anti-aliasing, [batch, n_frames, n_harmonics].
       cycles: Phases after the last sample, float64, [batch, n_harmonics].
     """
 
-    sines: tf.Tensor
+    sines: tuple[tf.Tensor, ...]
+    order: tf.Tensor | None
     gain: tf.Tensor
     cycles: tf.Tensor
 
 
 def partial_bank(
-    f0_hz: tf.Tensor, stiffness: tf.Tensor, rates: AudioRates, cycles: tf.Tensor
+    f0_hz: tf.Tensor,
+    stiffness: tf.Tensor,
+    rates: AudioRates,
+    cycles: tf.Tensor,
+    n_groups: int | None = None,
 ) -> PartialBank:
     """Sines of all partials.
 
@@ -146,22 +158,36 @@ def partial_bank(
       stiffness: Inharmonicity B in each frame, [batch, n_frames].
       rates: Sample rate and hop.
       cycles: Phase of each partial before the first sample, cycles, float64, [batch, n_harmonics].
+      n_groups: Of frames of like pitch, each with only the partials that it can sound; default:
+        one group with all of them.
 
     Returns:
       The bank.
     """
-    hop = rates.hop
-    frequencies = partial_frequencies(tf.cast(f0_hz, tf.float64), stiffness, cycles.shape[-1])
+    hop, n_harmonics = rates.hop, cycles.shape[-1]
+    frequencies = partial_frequencies(tf.cast(f0_hz, tf.float64), stiffness, n_harmonics)
     steps = frequencies / rates.sample_rate  # cycles per sample
     travelled = cycles[:, None, :] + tf.cumsum(steps * hop, axis=1)
     starts = travelled - steps * hop
     starts = TWO_PI * tf.cast(starts - tf.floor(starts), tf.float32)
     radians = tf.cast(TWO_PI * steps, tf.float32)
-    samples = tf.range(hop, dtype=tf.float32)
-    sines = tf.sin(starts[..., None] + radians[..., None] * samples)
+    lines = tf.reshape(tf.stack([starts, radians], axis=-1), [-1, n_harmonics, 2])
+    # start + step * n as one matrix product: half the time of broadcasting.
+    ramps = tf.stack([tf.ones([hop]), tf.range(hop, dtype=tf.float32)])
+    if n_groups is None:
+        order, groups = None, [lines]
+    else:
+        pitches = tf.reshape(f0_hz, [-1])
+        order = tf.argsort(pitches)
+        sizes = [len(part) for part in np.array_split(np.arange(pitches.shape[0]), n_groups)]
+        groups = []
+        for rows in tf.split(order, sizes):
+            fitting = tf.cast(0.5 * rates.sample_rate / tf.gather(pitches, rows[0]), tf.int32)
+            groups.append(tf.gather(lines[:, : tf.maximum(1, fitting)], rows))
+    sines = tuple(tf.stop_gradient(tf.sin(tf.matmul(group, ramps))) for group in groups)
     gain = anti_alias_gain(tf.cast(frequencies, tf.float32), rates.sample_rate)
     end = travelled[:, -1]
-    return PartialBank(tf.stop_gradient(sines), gain, end - tf.floor(end))
+    return PartialBank(sines, order, gain, end - tf.floor(end))
 
 
 def harmonic_audio(
@@ -180,14 +206,37 @@ def harmonic_audio(
 
     Source: Engel et al. 2020 (DDSP), section 3.2; the linear-interpolation basis is ours.
     """
+    n_harmonics, hop = amplitudes.shape[-1], bank.sines[0].shape[-1]
     first = amplitudes[:, :1] if previous is None else previous[:, None]
     before = tf.concat([first, amplitudes[:, :-1]], axis=1)
     ends = tf.stack([before * bank.gain, amplitudes * bank.gain], axis=2)
-    both = tf.matmul(ends, bank.sines)  # [batch, n_frames, 2, hop]
-    hop = bank.sines.shape[-1]
+    ends = tf.reshape(ends, [-1, 2, n_harmonics])
+    if bank.order is not None:
+        back = tf.argsort(bank.order)
+        ends = _reordered(ends, bank.order, back)
+    sizes = [group.shape[0] for group in bank.sines]
+    both = tf.concat(
+        [
+            tf.matmul(levels[:, :, : tf.shape(sines)[1]], sines)
+            for levels, sines in zip(tf.split(ends, sizes), bank.sines, strict=True)
+        ],
+        axis=0,
+    )  # [n_rows, 2, hop]
     rise = (tf.range(hop, dtype=tf.float32) + 1.0) / hop
-    audio = both[:, :, 0] * (1.0 - rise) + both[:, :, 1] * rise
-    return tf.reshape(audio, [tf.shape(audio)[0], -1])
+    audio = both[:, 0] * (1.0 - rise) + both[:, 1] * rise
+    if bank.order is not None:
+        audio = _reordered(audio, back, bank.order)
+    return tf.reshape(audio, [amplitudes.shape[0], -1])
+
+
+def _reordered(rows: tf.Tensor, order: tf.Tensor, back: tf.Tensor) -> tf.Tensor:
+    """Rows in another order; told the way back, its gradient is a reordering too, not a sum."""
+
+    @tf.custom_gradient
+    def reorder(x):
+        return tf.gather(x, order), lambda upstream: tf.gather(upstream, back)
+
+    return reorder(rows)
 
 
 def noise_audio(magnitudes: tf.Tensor, white: tf.Tensor) -> tf.Tensor:
@@ -200,10 +249,63 @@ def noise_audio(magnitudes: tf.Tensor, white: tf.Tensor) -> tf.Tensor:
     Returns:
       Audio [batch, n_frames * hop + noise_ir_size - 1]: the tail belongs to the next block.
 
-    Source: Engel et al. 2020, section 3.3, by ddsp's own filter design and convolution.
+    Source: Engel et al. 2020, section 3.3: window and delay are DDSP's.
     """
-    impulse_responses = ddsp.core.frequency_impulse_response(magnitudes)
-    return _convolved(white, impulse_responses, white.shape[1] // magnitudes.shape[1])
+    batch, n_frames, n_bands = magnitudes.shape
+    hop = white.shape[1] // n_frames
+    size = noise_ir_size_of(n_bands)
+    n_hops = -(-(hop + size - 1) // hop)  # a frame and its tail, in frames
+    fft_size = n_hops * hop
+    gains, delay = _noise_design(n_bands, fft_size)
+    excitation = tf.signal.rfft(tf.reshape(white, [batch, n_frames, hop]), [fft_size]) * delay
+    ringing = _filtered(excitation, tf.matmul(magnitudes, gains), fft_size)
+    audio = tf.signal.overlap_and_add(ringing, hop)
+    return audio[:, : n_frames * hop + size - 1]
+
+
+def noise_ir_size_of(n_bands: int) -> int:
+    """Length in samples of the filter of so many bands, 0 to Nyquist."""
+    return 2 * (n_bands - 1)
+
+
+@functools.lru_cache(maxsize=16)
+def _noise_design(n_bands: int, fft_size: int) -> tuple[np.ndarray, np.ndarray]:
+    """From band magnitudes to a longer spectrum, which is linear.
+
+    A band's impulse response is the inverse FFT of its magnitude, with a Hann window, and delayed
+    by half its length so that it is causal.
+
+    Returns:
+      Real gains [n_bands, fft_size // 2 + 1], and the spectrum of the delay, complex.
+    """
+    size = noise_ir_size_of(n_bands)
+    responses = np.roll(np.fft.irfft(np.eye(n_bands)), size // 2, axis=-1)
+    window = 0.5 - 0.5 * np.cos(TWO_PI * np.arange(size) / size)
+    delay = np.exp(-1j * TWO_PI * np.arange(fft_size // 2 + 1) * (size // 2) / fft_size)
+    gains = np.real(np.fft.rfft(responses * window, fft_size) / delay)
+    return gains.astype(np.float32), delay.astype(np.complex64)
+
+
+def _filtered(spectrum: tf.Tensor, gains: tf.Tensor, fft_size: int) -> tf.Tensor:
+    """Inverse FFT of a given spectrum times real gains [..., fft_size // 2 + 1].
+
+    The gradient is written out, since TensorFlow's own makes full complex spectra of it.
+    """
+    twice = np.full(fft_size // 2 + 1, 2.0 / fft_size, np.float32)
+    twice[0] = 1.0 / fft_size
+    if fft_size % 2 == 0:
+        twice[-1] = 1.0 / fft_size
+    real, imaginary = tf.math.real(spectrum), tf.math.imag(spectrum)
+
+    @tf.custom_gradient
+    def filtered(gain):
+        def gradient(upstream):
+            heard = tf.signal.rfft(upstream)
+            return twice * (real * tf.math.real(heard) + imaginary * tf.math.imag(heard))
+
+        return tf.signal.irfft(tf.complex(real * gain, imaginary * gain), [fft_size]), gradient
+
+    return filtered(gains)
 
 
 def room_audio(dry: tf.Tensor, impulse_response: tf.Tensor) -> tf.Tensor:
@@ -217,20 +319,36 @@ def room_audio(dry: tf.Tensor, impulse_response: tf.Tensor) -> tf.Tensor:
       Audio [batch, n_samples + room_size - 1]: the tail belongs to the next block.
     """
     wet_only = tf.concat([tf.zeros([1]), impulse_response[1:]], axis=0)[None]
-    return _convolved(dry, wet_only, dry.shape[1])
+    return convolved(dry, wet_only)
 
 
-def _convolved(audio: tf.Tensor, impulse_responses: tf.Tensor, frame_size: int) -> tf.Tensor:
-    """Convolution by ddsp, frame by frame, tail included.
+def convolved(audio: tf.Tensor, impulse_response: tf.Tensor) -> tf.Tensor:
+    """Convolution by FFT, tail included; its gradient is correlation, by FFT as well.
 
-    It gives back nothing at all when a frame and its tail just fill the FFT: a zero more avoids it.
+    Args:
+      audio: [batch, n_samples].
+      impulse_response: [1, n_taps].
+
+    Returns:
+      [batch, n_samples + n_taps - 1].
     """
-    full = (frame_size + impulse_responses.shape[-1] - 1).bit_count() == 1
-    padding = [[0, 0]] * (len(impulse_responses.shape) - 1) + [[0, int(full)]]
-    ringing = ddsp.core.fft_convolve(
-        audio, tf.pad(impulse_responses, padding), padding="valid", delay_compensation=0
-    )
-    return ringing[:, : ringing.shape[1] - int(full)]
+    n_samples, n_taps = audio.shape[1], impulse_response.shape[1]
+    n_out = n_samples + n_taps - 1
+    fft_size = [scipy.fft.next_fast_len(n_out, real=True)]
+
+    @tf.custom_gradient
+    def convolve(sound, taps):
+        spectrum, response = tf.signal.rfft(sound, fft_size), tf.signal.rfft(taps, fft_size)
+
+        def gradient(upstream):
+            heard = tf.signal.rfft(upstream, fft_size)
+            of_sound = tf.signal.irfft(heard * tf.math.conj(response), fft_size)
+            summed = tf.reduce_sum(heard * tf.math.conj(spectrum), axis=0, keepdims=True)
+            return of_sound[:, :n_samples], tf.signal.irfft(summed, fft_size)[:, :n_taps]
+
+        return tf.signal.irfft(spectrum * response, fft_size)[:, :n_out], gradient
+
+    return convolve(audio, impulse_response)
 
 
 def _with_tail(ringing: tf.Tensor, tail: tf.Tensor, n_samples: int) -> tuple[tf.Tensor, tf.Tensor]:
@@ -272,7 +390,8 @@ def synthesise(
     n_samples = white.shape[1]
     amplitudes = parameters.amplitude * parameters.distribution
     previous = state.amplitudes if from_rest else None
-    bank = partial_bank(f0_hz, stiffness, rates, state.cycles)
+    n_groups = max(1, f0_hz.shape[0] * f0_hz.shape[1] // FRAMES_OF_A_GROUP)
+    bank = partial_bank(f0_hz, stiffness, rates, state.cycles, n_groups)
     harmonic = harmonic_audio(amplitudes, bank, previous)
     noise, noise_tail = _with_tail(
         noise_audio(parameters.noise, white), state.noise_tail, n_samples

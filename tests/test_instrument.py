@@ -129,7 +129,7 @@ def test_streaming_equals_rendering_however_often_the_gru_moves(every, music):
     assert error_db(whole, streamed) < -80
 
 
-@pytest.mark.parametrize("changed", [{"gru_units": 0}, {"reverb_seconds": 0.0}])
+@pytest.mark.parametrize("changed", [{"gru_units": 0}, {"memory": "leaky"}, {"reverb_seconds": 0}])
 def test_streaming_equals_rendering_without_gru_or_room(changed, music):
     other = random_instrument(**changed)
     streamed = np.concatenate(list(other.stream(music, block=777)))

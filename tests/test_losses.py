@@ -228,6 +228,26 @@ def test_a_quiet_sound_is_told_to_grow(loss):
         assert np.sign(slope) == sign
 
 
+@pytest.mark.parametrize("fft_size", [64, 512])
+def test_the_written_out_gradient_is_tensorflows_own(fft_size):
+    """The same spectrogram from tf.signal.stft, differentiated by TensorFlow."""
+    rng = np.random.default_rng(fft_size)
+    audio = tf.constant(rng.normal(0, 0.1, (2, 1500)), tf.float32)
+
+    def plain(sound):
+        spectrum = tf.signal.stft(sound, fft_size, fft_size // 4, fft_size) * (4.0 / fft_size)
+        return tf.sqrt(tf.math.real(spectrum) ** 2 + tf.math.imag(spectrum) ** 2 + 1e-12)
+
+    def slopes(spectrogram):
+        with tf.GradientTape() as tape:
+            tape.watch(audio)
+            score = tf.reduce_sum(tf.sin(7.0 * spectrogram(audio)))
+        return tape.gradient(score, audio).numpy()
+
+    own, expected = slopes(lambda sound: scaled_magnitudes(sound, fft_size)), slopes(plain)
+    np.testing.assert_allclose(own, expected, atol=1e-4 * np.abs(expected).max())
+
+
 # Beside stock ddsp ----------------------------------------------------------------------------
 
 

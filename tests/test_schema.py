@@ -199,3 +199,11 @@ def test_a_ramp_of_pitch_is_read_and_changes_nothing(tmp_path):
         InstrumentSpec.read(path), InstrumentSpec(name="mine")))  # fmt: skip
     assert np.array_equal(older.values, newer.values)
     assert np.array_equal(older.f0_hz, newer.f0_hz)
+
+
+def test_older_files_name_a_gru_and_get_one():
+    """The memory was always a GRU; a file that names its width means that."""
+    assert Architecture(gru_units=128).memory == "gru"
+    assert Architecture().memory == "leaky"
+    kept = Architecture(gru_units=64, memory="leaky")
+    assert Architecture.model_validate(kept.model_dump()).memory == "leaky"

@@ -481,3 +481,83 @@ def test_spread_phases_have_a_lower_peak_than_aligned_ones():
     aligned = np.abs(partials(per_partial, 90.0, 0.0, 250)).max()
     spread = np.abs(partials(per_partial, 90.0, 0.0, 250, phase_spread(Architecture()))).max()
     assert spread < 0.6 * aligned
+
+
+# Written-out gradients and short cuts ---------------------------------------------------------
+
+
+@pytest.mark.parametrize("n_groups", [1, 3, 7])
+def test_groups_of_like_pitch_sound_like_all_partials_together(n_groups):
+    """Leaving out what lies above Nyquist changes neither the sound nor its gradient."""
+    rng = np.random.default_rng(3)
+    f0 = tf.constant(440 * 2 ** (rng.integers(-30, 12, (2, 10)) / 12), tf.float32)
+    stiffness = tf.constant(rng.uniform(0, 3e-4, (2, 10)), tf.float32)
+    levels = tf.Variable(rng.random((2, 10, 60)), dtype=tf.float32)
+    cycles = tf.constant(rng.random((2, 60)))
+    weights = tf.constant(rng.normal(size=(2, 10 * HOP)), tf.float32)
+
+    def sound_and_slope(groups):
+        with tf.GradientTape() as tape:
+            bank = partial_bank(f0, stiffness, RATES, cycles, groups)
+            sound = synthesis.harmonic_audio(levels, bank)
+            score = tf.reduce_sum(sound * weights)
+        return sound.numpy(), tape.gradient(score, levels).numpy(), bank
+
+    sound, slope, all_of_them = sound_and_slope(None)
+    trimmed, same_slope, bank = sound_and_slope(n_groups)
+    np.testing.assert_allclose(trimmed, sound, atol=1e-4)
+    np.testing.assert_allclose(same_slope, slope, atol=1e-4)
+    np.testing.assert_array_equal(bank.cycles, all_of_them.cycles)
+    made = sum(int(tf.size(part)) for part in bank.sines)
+    assert made <= int(tf.size(all_of_them.sines[0])) * (1.0 if n_groups == 1 else 0.9)
+
+
+@pytest.mark.parametrize("n_bands, hop", [(65, 64), (5, 8), (33, 100)])
+def test_noise_filter_is_ddsps(n_bands, hop):
+    """Band magnitudes to impulse response to sound, with stock ddsp's design and convolution."""
+    rng = np.random.default_rng(n_bands)
+    magnitudes = tf.constant(rng.random((2, 6, n_bands)), tf.float32)
+    white = tf.constant(rng.uniform(-1, 1, (2, 6 * hop)), tf.float32)
+    responses = ddsp.core.frequency_impulse_response(magnitudes).numpy()
+    expected = np.zeros((2, 6 * hop + noise_ir_size(Architecture(n_noise_bands=n_bands)) - 1))
+    for row in range(2):
+        for frame in range(6):
+            piece = white[row, frame * hop : (frame + 1) * hop].numpy()
+            ringing = np.convolve(piece, responses[row, frame])
+            expected[row, frame * hop :][: len(ringing)] += ringing
+    np.testing.assert_allclose(noise_audio(magnitudes, white), expected, atol=2e-5)
+
+
+def slope_by_differences(of, at, direction, size=1e-2):
+    """Slope of a scalar in one direction, by a central difference."""
+    up, down = of(at + size * direction), of(at - size * direction)
+    return float(up - down) / (2 * size)
+
+
+@pytest.mark.parametrize("what", ["noise", "dry", "room"])
+def test_written_out_gradients_are_slopes(what):
+    """Against central differences; each is linear in its argument, so they are exact."""
+    rng = np.random.default_rng(11)
+
+    def normal(*shape):
+        return tf.constant(rng.normal(size=shape), tf.float32)
+
+    white, dry, room = normal(2, 5 * HOP), normal(2, 300), normal(40)
+    of, at = {
+        "noise": (lambda x: noise_audio(x, white), normal(2, 5, 17)),
+        "dry": (lambda x: room_audio(x, room), dry),
+        "room": (lambda x: room_audio(dry, x), room),
+    }[what]
+    weights = normal(*of(at).shape)
+
+    def score(x):
+        return tf.reduce_sum(of(x) * weights)
+
+    with tf.GradientTape() as tape:
+        tape.watch(at)
+        value = score(at)
+    slopes = tape.gradient(value, at)
+    for _ in range(3):
+        direction = normal(*at.shape)
+        expected = slope_by_differences(score, at, direction)
+        assert float(tf.reduce_sum(slopes * direction)) == pytest.approx(expected, rel=2e-3)
