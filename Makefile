@@ -5,6 +5,7 @@ VENV_PYTHON = .venv/bin/python
 NOTEBOOK = notebooks/00_hear_it.ipynb
 PYTEST_ARGS =
 LAB_ARGS =
+BENCH_ARGS =
 LOCK_ARGS =
 
 # The first suitable Python, as the shell variable `python`.
@@ -20,7 +21,7 @@ FIND_PYTHON = python=; \
 		exit 1; \
 	fi
 
-.PHONY: help setup lab demo test notebooks instruments lock clean
+.PHONY: help setup lab demo test notebooks bench instruments lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -47,8 +48,11 @@ test: setup ## check and test everything, notebooks included; PYTEST_ARGS="-k na
 notebooks: setup ## execute every notebook without a network; print seconds and peak memory
 	@$(VENV_PYTHON) tools/run_notebooks.py notebooks/*.ipynb
 
+bench: setup ## measure speed against the seed-sized baseline (8 minutes); BENCH_ARGS=--quick: 3
+	@$(VENV_PYTHON) -m nmsynth_lib.cli bench $(BENCH_ARGS)
+
 # A run that was stopped goes on where it was.
-TRAIN = $(VENV_PYTHON) -m nmsynth_lib.cli train --seed 0 --minutes 65
+TRAIN = $(VENV_PYTHON) -m nmsynth_lib.cli train --seed 0 --minutes 43
 instruments: setup ## make the recordings and train the shipped instruments anew (hours)
 	@mkdir -p build/instruments
 	[ -d build/recordings/string ] || $(VENV_PYTHON) -m nmsynth_lib.cli make-recording string \

@@ -50,3 +50,24 @@ def collapse_warning(share: float, level_db: float, target_db: float) -> str | N
             "longer; check the pitches of the MIDI."
         )
     return None
+
+
+def overfitting_warning(history: list[dict[str, float]], epochs: int = 8) -> str | None:
+    """Says in words when the network learns its examples by heart.
+
+    Args:
+      history: One row an epoch, with `loss` and `held_out_loss`.
+      epochs: The best held-out loss must be so many epochs old.
+    """
+    best = min(range(len(history)), key=lambda i: history[i]["held_out_loss"])
+    if len(history) - 1 - best < epochs:
+        return None
+    then, now = history[best], history[-1]
+    rise = now["held_out_loss"] / then["held_out_loss"] - 1.0
+    if now["loss"] < then["loss"] and rise > 0.05:
+        return (
+            f"The held-out loss has risen by {100 * rise:.0f} % since step {then['step']} and the "
+            "training loss still falls: the examples are being learnt by heart. The best weights "
+            "are kept; more recording helps, more training does not."
+        )
+    return None

@@ -37,6 +37,7 @@ class Recipe:
     clip_norm: float = 5.0
     unknown_share: float = 0.3
     pitch_shift: int = 0  # copies pitched up and down by 1 to so many semitones are drawn from too
+    patience: int = 40  # epochs without a better held-out loss, then the run ends; 0: never
     seed: int = 0
 
     @property
@@ -128,11 +129,17 @@ class Cuts:
         hide = tf.random.stateless_uniform([], seed + 1) < self.recipe.unknown_share
         return self._cut(self.starts[pick], seed, hide)
 
-    def training(self, first_step: int) -> tf.data.Dataset:
-        """Endless batches, from example number `first_step * batch` on."""
-        count = tf.data.Dataset.counter(first_step * self.recipe.batch)
+    def training(self, first_step: int, worker: int = 0, workers: int = 1) -> tf.data.Dataset:
+        """Endless batches, from example number `first_step * batch` on.
+
+        Args:
+          first_step: Steps done before.
+          worker: Gets rows worker, worker + workers, ... of each batch.
+          workers: Among whom every batch is shared; divides it.
+        """
+        count = tf.data.Dataset.counter(first_step * self.recipe.batch + worker, workers)
         drawn = count.map(self._draw, num_parallel_calls=1)
-        return drawn.batch(self.recipe.batch, drop_remainder=True).prefetch(2)
+        return drawn.batch(self.recipe.batch // workers, drop_remainder=True).prefetch(2)
 
     def validation(self) -> tf.data.Dataset:
         """The held-out blocks in order, always with the same noise."""

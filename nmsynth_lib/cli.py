@@ -16,7 +16,7 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -29,9 +29,11 @@ from nmsynth_lib.cli_arguments import (
     check_transpose,
     given_schema,
     held_controllers,
+    named_hosts,
     sound_paths,
     surprises,
 )
+from nmsynth_lib.cli_bench import bench_command
 from nmsynth_lib.cli_check import check_command
 from nmsynth_lib.cli_fetch import fetch_command
 from nmsynth_lib.errors import NmsynthError, OverlapError
@@ -118,7 +120,8 @@ def _nmsynth(
     elif context.invoked_subcommand is None:
         print(context.get_help())
         raise NmsynthError(
-            "no command given: make-recording, fetch, check, train, render, evaluate, instruments."
+            "no command given: make-recording, fetch, check, train, render, evaluate, instruments, "
+            "bench."
         )
 
 
@@ -221,6 +224,30 @@ def train_command(
             "with holes, or a short range.",
         ),
     ] = 0,
+    workers: Annotated[
+        int,
+        typer.Option(
+            metavar="N",
+            min=1,
+            help="Share every batch among N processes on this machine; for several machines see "
+            "docs/distributed.md.",
+        ),
+    ] = 1,
+    patience: Annotated[
+        int,
+        typer.Option(
+            metavar="N",
+            min=0,
+            help="Stop early when nothing has improved for N epochs of 100 steps; 0: never.",
+        ),
+    ] = 40,
+    listen: Annotated[
+        float | None,
+        typer.Option(metavar="S", help="Every S seconds, play a riff into INSTRUMENT/training."),
+    ] = None,
+    tensorboard: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Write logs for TensorBoard there.")
+    ] = None,
     quiet: Quiet = False,
 ) -> None:
     """Train an instrument on a folder of takes.
@@ -234,6 +261,7 @@ def train_command(
       nmsynth train takes --out my-guitar --resume
       nmsynth train takes --out my-guitar --resume --minutes 60
       nmsynth train takes --out with-vibrato --schema vibrato.yaml
+      nmsynth train takes --out my-guitar --workers 2 --listen 60 --tensorboard logs
     """  # noqa: D301
     if minutes is not None and steps is not None:
         raise NmsynthError("--minutes and --steps: give one of them.")
@@ -243,23 +271,34 @@ def train_command(
     spec = given_schema(schema, resume)
     if resume and pitch_shift:
         raise NmsynthError("--pitch-shift: a resumed run keeps its own; leave it out.")
+    if listen is not None:
+        check_above_zero("--listen", listen)
+    hosts = named_hosts(os.environ.get("TF_CONFIG"), workers)
     from nmsynth_lib.outputs import made_folder
 
-    with made_folder(out):
+    with nullcontext() if hosts and hosts[1] else made_folder(out):  # worker 0 alone writes
         from nmsynth_lib.batches import Recipe
-        from nmsynth_lib.training import train
+        from nmsynth_lib.watches import SoundEvery, TensorBoardLogs, all_of
+        from nmsynth_lib.workers import train_together
 
-        history = train(
+        watches = [SoundEvery(out, listen)] if listen else []
+        watches += [TensorBoardLogs(tensorboard)] if tensorboard else []
+        history = train_together(
             recording,
             out,
+            workers,
+            hosts,
             minutes=minutes,
             steps=steps,
             seed=seed,
             resume=resume,
             spec=spec,
-            recipe=Recipe(seed=seed, pitch_shift=pitch_shift),
+            recipe=Recipe(seed=seed, pitch_shift=pitch_shift, patience=patience),
             quiet=quiet,
+            watch=all_of(*watches),
         )
+        if history is None:
+            return
         if not (out / "instrument.yaml").is_file():
             raise KeyboardInterrupt  # stopped before the first weights worth keeping
     if not quiet:
@@ -463,6 +502,9 @@ def instruments_command(
         with appearing(check_output(json_file)) as part:
             part.write_text(figures, encoding="utf-8")
     print(shipped_table())
+
+
+app.command("bench")(bench_command)
 
 
 def _blocks(

@@ -6,12 +6,14 @@ Explained by `nmsynth COMMAND --help`.
 
 from __future__ import annotations
 
+import json
 import math
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nmsynth_lib.errors import ControlRangeError, NmsynthError, OutputError
+from nmsynth_lib.errors import ControlRangeError, NmsynthError, OutputError, WorkersError
 
 if TYPE_CHECKING:
     from nmsynth_lib.performance import Performance
@@ -50,6 +52,43 @@ def given_schema(file: Path | None, resume: bool) -> InstrumentSpec | None:
             "--schema and --resume: a resumed run keeps its own; leave --schema out."
         )
     return InstrumentSpec.read(file)
+
+
+def named_hosts(config: str | None, workers: int) -> tuple[tuple[str, ...], int] | None:
+    """The workers of a training on several hosts, as TensorFlow's variable TF_CONFIG names them.
+
+    Args:
+      config: Its value: {"cluster": {"worker": ["host:port", ...]}, "task": {"index": 0}}.
+      workers: What --workers asks for; 1: whatever TF_CONFIG says.
+
+    Returns:
+      "host:port" of every worker, and which of them this process is; None where there is no other.
+
+    Raises:
+      WorkersError: not what it has to look like, or another number of workers than asked for.
+    """
+    try:
+        read = json.loads(config or "{}")
+        cluster, task = read.get("cluster", {}), read.get("task", {})
+        addresses, index = tuple(cluster.get("worker", [])), int(task.get("index", 0))
+        right = set(cluster) <= {"worker"} and task.get("type", "worker") == "worker"
+        right &= all(re.fullmatch(r".+:\d{1,5}", address) for address in addresses)
+        right &= 0 <= index < max(1, len(addresses))
+    except (ValueError, TypeError, AttributeError):
+        right = False
+    if not right:
+        raise WorkersError(
+            "TF_CONFIG: cannot be read; give the same list of workers on every host, and each its "
+            'own index: {"cluster": {"worker": ["host-a:2222", "host-b:2222"]}, "task": {"type": '
+            '"worker", "index": 0}}. Or unset it.'
+        )
+    if len(addresses) < 2:
+        return None
+    if workers not in (1, len(addresses)):
+        raise WorkersError(
+            f"--workers {workers}: TF_CONFIG names {len(addresses)} workers; leave --workers out."
+        )
+    return addresses, index
 
 
 def check_transpose(midi: Path, performance: Performance, semitones: int) -> None:

@@ -93,3 +93,7 @@ class NotPublicError(DownloadError):
 
 class DriveQuotaError(DownloadError):
     """Fetched by so many people that Google Drive refuses for a while."""
+
+
+class WorkersError(NmsynthError):
+    """Several workers cannot train together: one was lost, did not come, or has no equal share."""

@@ -14,13 +14,16 @@ import datetime
 import math
 import re
 import time
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 
+import numpy as np
 from tqdm.auto import tqdm
 
-from nmsynth_lib.alarms import collapse_warning, noise_share
+from nmsynth_lib.alarms import collapse_warning, noise_share, overfitting_warning
 from nmsynth_lib.batches import Cuts, Recipe
+from nmsynth_lib.blending import heard_levels
 from nmsynth_lib.checkpoints import (
     STATE_FILE,
     Plan,
@@ -29,15 +32,18 @@ from nmsynth_lib.checkpoints import (
     remove_leftovers,
     write_checkpoint,
 )
+from nmsynth_lib.crew import Crew
 from nmsynth_lib.engines import keras, tf
 from nmsynth_lib.errors import TrainingStateError
 from nmsynth_lib.instrument_files import SPEC_FILE, write_instrument
-from nmsynth_lib.losses import SpectrogramLoss
+from nmsynth_lib.losses import SpectrogramLoss, silence_loss
 from nmsynth_lib.model import GuitarModel
 from nmsynth_lib.recordings import prepare_examples
 from nmsynth_lib.schema import Architecture, InstrumentSpec
 from nmsynth_lib.takes import Take, load_recording
 from nmsynth_lib.tuning import measured_stiffness
+
+Watch = Callable[["Run"], None]
 
 
 def learning_rate_at(progress: float, step: int, recipe: Recipe) -> float:
@@ -62,16 +68,25 @@ class _Conductor(keras.callbacks.Callback):
         super().__init__()
         self.run = run
 
+    def on_train_begin(self, logs=None):
+        self.run.crew.training = True
+
+    def on_train_end(self, logs=None):
+        self.run.crew.training = False
+
     def on_train_batch_begin(self, batch, logs=None):
         self.run.set_learning_rate()
 
     def on_train_batch_end(self, batch, logs=None):
-        self.run.count_step(logs["loss"])
+        self.loss = self.run.count_step(logs["loss"])
         self.model.stop_training = self.run.progress() >= 1.0
 
     def on_epoch_end(self, epoch, logs=None):
-        self.run.end_epoch(logs["loss"], logs["val_loss"])
-        self.model.stop_training = self.run.progress() >= 1.0
+        self.model.stop_training = False
+        if self.run.crew.chief:
+            self.run.end_epoch(self.loss, logs["val_loss"])
+        done = self.model.stop_training or bool(self.run.stopped)
+        self.model.stop_training = self.run.crew.end_epoch(self.run, done)
 
 
 class Run:
@@ -82,13 +97,31 @@ class Run:
       plan: The instrument to train, how, and for how long.
       cuts: Draws the examples.
       quiet: No progress bar, no words.
+      watch: Called with the run before the first step and after each epoch: to draw, to listen, or
+        to stop (`run.model.stop_training = True`).
+      crew: The workers to train with; default: this process alone.
+
+    Attributes:
+      state: Steps done, history, best weights.
+      model: With the weights of this moment.
+      silence_loss: The held-out loss of saying nothing at all.
+      stopped: Why it ended before its budget was used up, in words.
     """
 
-    def __init__(self, out: Path, plan: Plan, cuts: Cuts, quiet: bool = False):
+    def __init__(
+        self,
+        out: Path,
+        plan: Plan,
+        cuts: Cuts,
+        quiet: bool = False,
+        watch: Watch | None = None,
+        crew: Crew | None = None,
+    ):
         self.out, self.plan, self.cuts = out, plan, cuts
         self.spec, self.recipe = spec, recipe = plan.spec, plan.recipe
         self.model = GuitarModel(spec, recipe.seed)
-        self.optimizer = keras.optimizers.Adam(
+        self.crew = crew or Crew()
+        self.optimizer = self.crew.averaging(keras.optimizers.Adam)(
             recipe.learning_rate, global_clipnorm=recipe.clip_norm
         )
         loss = SpectrogramLoss(spec.rates.sample_rate)
@@ -98,6 +131,10 @@ class Run:
         self.held_out = cuts.validation()
         self.alarm_batch, target = next(iter(self.held_out))
         self.target_db = 10.0 * math.log10(float(tf.reduce_mean(target**2)) + 1e-20)
+        self.silence_loss = float(
+            np.mean([silence_loss(loss, wanted) for _, wanted in self.held_out])
+        )
+        self.watch, self.stopped = watch or (lambda run: None), ""
         self.began = time.monotonic()
         self.bar = None if quiet else tqdm(total=100, bar_format=_BAR)
 
@@ -106,20 +143,25 @@ class Run:
         return self.state.seconds + time.monotonic() - self.began
 
     def progress(self) -> float:
-        """Share of the budget that is used up; 1 or more: done."""
+        """Share of the budget that is used up; 1 or more: done. Workers go by what they agreed."""
+        return self.used_up() if self.crew.count == 1 else self.crew.progress
+
+    def used_up(self) -> float:
+        """Share of the budget that is used up by the clock and the steps of this process."""
         minutes, steps = self.plan.minutes, self.plan.steps
         shares = [self.state.step / steps] if steps else []
         shares += [self.seconds() / (60.0 * minutes)] if minutes else []
         return max(shares)
 
     def fit(self) -> None:
-        """Trains until the budget is used up."""
+        """Trains until the budget is used up, or nothing improves any more."""
+        self.watch(self)
         self.model.fit(
-            self.cuts.training(self.state.step),
+            self.cuts.training(self.state.step, self.crew.index, self.crew.count),
             initial_epoch=self.state.step // self.recipe.steps_per_epoch,
             epochs=10**9,
             steps_per_epoch=self.recipe.steps_per_epoch,
-            validation_data=self.held_out,
+            validation_data=self.held_out if self.crew.chief else None,
             shuffle=False,
             callbacks=[_Conductor(self)],
             verbose=0,
@@ -130,9 +172,10 @@ class Run:
         rate = learning_rate_at(self.progress(), self.state.step, self.recipe)
         self.optimizer.learning_rate = rate
 
-    def count_step(self, loss: float) -> None:
-        """Counts a step and moves the progress bar."""
+    def count_step(self, loss: float) -> float:
+        """Counts a step and moves the progress bar; gives back the mean loss of all workers."""
         self.state.step += 1
+        loss = self.crew.agree(self.used_up(), loss)
         if self.bar is not None:
             share = min(1.0, self.progress())
             left = self.seconds() * (1.0 - share) / max(share, 1e-6)
@@ -141,6 +184,7 @@ class Run:
                 f"step {self.state.step}, loss {loss:.3f}, best held-out {self.state.best:.3f}, "
                 f"{datetime.timedelta(seconds=round(left))} left"
             )
+        return loss
 
     def end_epoch(self, loss: float, held_out_loss: float) -> None:
         """Notes the epoch's figures, keeps the best weights, writes the state, warns.
@@ -155,19 +199,24 @@ class Run:
                 "weights are kept. Train again with a lower learning rate."
             )
         share, level = noise_share(self.model, self.alarm_batch)
+        warning = ""
+        if len(state.history) >= 2:
+            warning = collapse_warning(share, level, self.target_db) or ""
         state.history.append(
             {
                 "step": state.step,
                 "seconds": round(self.seconds(), 1),
+                "progress": round(self.progress(), 4),
                 "learning_rate": float(self.optimizer.learning_rate),
                 "loss": float(loss),
                 "held_out_loss": float(held_out_loss),
                 "noise_share": round(share, 4),
                 "level_db": round(level, 2),
+                "warning": warning,
             }
         )
-        warning = collapse_warning(share, level, self.target_db)
-        if warning and len(state.history) >= 3:
+        if warning := warning or overfitting_warning(state.history) or "":
+            state.history[-1]["warning"] = warning
             self.say(f"Warning at step {state.step}: {warning}")
         better = held_out_loss < state.best
         if better:
@@ -178,6 +227,22 @@ class Run:
         write_checkpoint(self.out, self.plan, state, self.model, self.optimizer, self.cuts.digest)
         if better:
             write_instrument(self.out, self.spec, state.best_weights)
+        if self.recipe.patience and self._epochs_without_gain() >= self.recipe.patience:
+            self.stopped = (
+                f"Nothing has improved for {self.recipe.patience} epochs: stopped at step "
+                f"{state.step} with the best weights, of step {self._best_step()}."
+            )
+            self.say(self.stopped)
+        self.watch(self)
+
+    def _best_step(self) -> int:
+        return min(self.state.history, key=lambda row: row["held_out_loss"])["step"]
+
+    def _epochs_without_gain(self) -> int:
+        """Counted while the learning rate falls: on the plateau before, the loss just wanders."""
+        best, plateau = self._best_step(), self.recipe.flat_until
+        rows = self.state.history
+        return sum(row["step"] > best and row.get("progress", 0) > plateau for row in rows)
 
     def say(self, text: str) -> None:
         """Prints a line without tearing the progress bar."""
@@ -199,6 +264,8 @@ def train(
     spec: InstrumentSpec | None = None,
     recipe: Recipe | None = None,
     quiet: bool = False,
+    watch: Watch | None = None,
+    crew: Crew | None = None,
 ) -> list[dict[str, float]]:
     """Trains an instrument on a folder of takes.
 
@@ -214,9 +281,11 @@ def train(
         `measured_spec`.
       recipe: How to train.
       quiet: No progress bar.
+      watch: Called with the `Run` before the first step and after each epoch.
+      crew: The workers to train with, of which this one writes; see `workers.train_together`.
 
     Returns:
-      One row an epoch: step, seconds, losses, noise share, level.
+      One row an epoch: step, seconds, losses, noise share, level, and a warning in words or "".
 
     Raises:
       TrainingStateError: nothing to resume, or `out` holds a run and `resume` was not asked for.
@@ -243,7 +312,7 @@ def train(
     recipe = plan.recipe
     examples = prepare_examples(takes, plan.spec, recipe.seed, pitch_shifts=recipe.pitch_shifts)
     cuts = Cuts(examples, plan.spec, plan.recipe)
-    run = Run(out, plan, cuts, quiet)
+    run = Run(out, plan, cuts, quiet, watch, crew)
     if warning := cuts.warning():
         run.say(f"Warning: {warning}")
     if saved is not None:
@@ -256,6 +325,7 @@ def train(
         run.state = saved.state
         if run.state.best_weights is not None:  # what is in `out` may be missing or older
             write_instrument(out, plan.spec, run.state.best_weights)
+    run.crew.begin(run)
     try:
         if run.progress() < 1.0:
             run.fit()
@@ -292,8 +362,15 @@ def measured_spec(
         if given.tuning_cents == open_.tuning_cents:
             measured["tuning_cents"] = tuning
     pitches = [note.pitch for take in takes for note in take.performance.notes]
+    performances = [take.performance for take in takes]
     return base.model_copy(
         update={
+            "controls": tuple(
+                control.model_copy(update={"heard": heard_levels(control, performances)})
+                if control.heard is None
+                else control
+                for control in base.controls
+            ),
             "name": re.sub(r"[^A-Za-z0-9_.-]+", "-", name).strip("-_.") or "guitar",
             "pitch_range": (min(pitches) - pitch_shift, max(pitches) + pitch_shift),
             "data_licence": takes[0].meta.licence or base.data_licence,

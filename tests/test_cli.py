@@ -28,7 +28,16 @@ from nmsynth_lib.schema import Architecture, InstrumentSpec
 
 ROOT = Path(__file__).resolve().parents[1]
 PROGRAM = [sys.executable, "-m", "nmsynth_lib.cli"]
-COMMANDS = ("make-recording", "fetch", "check", "train", "render", "evaluate", "instruments")
+COMMANDS = (
+    "make-recording",
+    "fetch",
+    "check",
+    "train",
+    "render",
+    "evaluate",
+    "instruments",
+    "bench",
+)
 HEAVY = {"tensorflow", "keras", "librosa", "matplotlib", "scipy", "IPython", "ddsp", "numba"}
 SMALL = Architecture(
     stack_units=8,
@@ -164,7 +173,11 @@ def test_help_is_light_and_names_every_command():
         ("make-recording", "--out --minutes --seed --levels --midi --quiet"),
         ("fetch", "--out --quiet"),
         ("check", "--mend --plot --json --quiet"),
-        ("train", "--out --minutes --steps --seed --resume --schema --pitch-shift --quiet"),
+        (
+            "train",
+            "--out --minutes --steps --seed --resume --schema --pitch-shift --workers --patience "
+            "--listen --tensorboard --quiet",
+        ),
         ("render", "-o --instrument --cc --transpose --stems --seed --overlaps --tail --quiet"),
         ("instruments", "--json"),
     ],
@@ -221,6 +234,8 @@ def test_guitars_of_the_command_are_those_of_the_library(nmsynth):
         ("train takes --out new --minutes -3", "--minutes -3"),
         ("train takes --out new --minutes nan", "--minutes nan"),
         ("train takes --out new --steps 0", "--steps"),
+        ("train takes --out new --listen 0", "--listen 0"),
+        ("train takes --out new --patience -1", "--patience"),
         ("train takes --out new --steps 5 --minutes 5", "one of them"),
         ("train takes", "--out"),
         ("make-recording string", "--out"),

@@ -181,7 +181,7 @@ def test_weights_stay_readable_whenever_the_power_goes(recording, spec_file, tmp
     from nmsynth_lib.instrument import Instrument
 
     out, rng = tmp_path / "small", random.Random(5)
-    kills, mode, steps = int(os.environ.get("NMSYNTH_KILLS", "3")), "fresh", 100_000
+    kills, mode, steps = int(os.environ.get("NMSYNTH_KILLS", "2")), "fresh", 100_000
     last_step = 0
     for _ in range(kills):
         process = start(recording, out, spec_file, mode, steps)

@@ -17,11 +17,15 @@ import time
 from pathlib import Path
 
 SAVE_EVERY = 180  # CPU seconds
+JUDGE_EVERY = 60  # CPU seconds; at first more often
 
 
 def train(recording: Path, out: Path, minutes: float, seed: int) -> None:
     """Trains until the CPU minutes are used up."""
+    import numpy as np
+
     from nmsynth_lib.engines import keras
+    from nmsynth_lib.losses import SpectrogramLoss
     from nmsynth_lib.seed_sized import (
         BATCH,
         Baseline,
@@ -35,10 +39,15 @@ def train(recording: Path, out: Path, minutes: float, seed: int) -> None:
     cuts = baseline_cuts(recording, spec, BATCH, seed)
     model = compiled(SeedSizedModel(spec, seed))
     baseline = Baseline(model)
-    began, loaded, saved = time.monotonic(), time.process_time(), time.process_time()
-    step = 0
+    began, loaded, saved, judged = time.monotonic(), time.process_time(), time.process_time(), 0.0
+    step, curve = 0, []
+    held_out, judge = list(cuts.validation()), SpectrogramLoss(spec.rates.sample_rate)
+
+    def held_out_loss() -> float:
+        return float(np.mean([judge(target, model(inputs)) for inputs, target in held_out]))
 
     def save() -> None:
+        write_curve(out, curve)
         baseline.provenance = {
             "recording": recording.name,
             "cpu_minutes": round((time.process_time() - loaded) / 60, 2),
@@ -51,12 +60,17 @@ def train(recording: Path, out: Path, minutes: float, seed: int) -> None:
 
     class Keep(keras.callbacks.Callback):
         def on_train_batch_end(self, batch, logs=None):
-            nonlocal step, saved
+            nonlocal step, saved, loaded, judged
             step += 1
             used = time.process_time() - loaded
             if step % 10 == 1:
                 spent = f"{used / 60:.1f} CPU minutes, {time.monotonic() - began:.0f} s"
                 print(f"step {step}: {spent}, loss {logs['loss']:.3f}", flush=True)
+            if used - judged > min(JUDGE_EVERY, max(5.0, 0.5 * judged)):
+                before = time.process_time()
+                curve.append({"seconds": round(used, 1), "held_out_loss": held_out_loss()})
+                loaded += time.process_time() - before  # judging is not training
+                judged = used
             if time.process_time() - saved > SAVE_EVERY:
                 saved = time.process_time()
                 save()
@@ -73,6 +87,14 @@ def train(recording: Path, out: Path, minutes: float, seed: int) -> None:
         )
     save()
     print(baseline.provenance)
+
+
+def write_curve(out: Path, curve: list[dict[str, float]]) -> None:
+    """Writes `curve.json`: our loss of the held-out blocks against CPU seconds of training."""
+    import json
+
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "curve.json").write_text(json.dumps(curve, indent=1) + "\n", encoding="utf-8")
 
 
 def render(folder: Path, guitar: str) -> None:
