@@ -8,9 +8,11 @@ and come through.
 Road: [engines] -> decoder, synthesis, losses, training: under all that computes with tensors.
 """
 
+import ctypes
+import gc
 import logging
 import os
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -45,4 +47,12 @@ def _import_quietly():
 
 keras, tf = _import_quietly()
 
-__all__ = ["keras", "tf"]
+
+def give_memory_back() -> None:
+    """Frees what a finished network held: graphs are cycles, and malloc keeps what was freed."""
+    gc.collect()
+    with suppress(OSError, AttributeError):  # glibc alone has it
+        ctypes.CDLL(None).malloc_trim(0)
+
+
+__all__ = ["give_memory_back", "keras", "tf"]

@@ -33,7 +33,7 @@ from nmsynth_lib.checkpoints import (
     write_checkpoint,
 )
 from nmsynth_lib.crew import Crew
-from nmsynth_lib.engines import keras, tf
+from nmsynth_lib.engines import give_memory_back, keras, tf
 from nmsynth_lib.errors import TrainingStateError
 from nmsynth_lib.instrument_files import SPEC_FILE, write_instrument
 from nmsynth_lib.losses import SpectrogramLoss, silence_loss
@@ -337,7 +337,10 @@ def train(
         if run.bar is not None:
             run.bar.close()
     _finish(run, recording, takes)
-    return run.state.history
+    history = run.state.history
+    del run, cuts, examples
+    give_memory_back()
+    return history
 
 
 def measured_spec(

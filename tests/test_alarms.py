@@ -89,15 +89,17 @@ def test_it_stops_when_nothing_improves_but_not_on_the_plateau(recording, tmp_pa
     assert words[-1].startswith("Nothing has improved for 3 epochs") and not any(words[:-1])
 
 
-def test_tensorboard_finds_the_losses(recording, tmp_path):
-    """Read back with TensorFlow's own reader of event files; TensorBoard shows `scalars`."""
+def test_tensorboard_finds_the_losses_and_sounds_can_be_heard(recording, tmp_path):
+    """Event files are read back with TensorFlow's own reader; TensorBoard shows `scalars`."""
     import tensorflow as tf
 
-    from nmsynth_lib.watches import TensorBoardLogs, all_of
+    from nmsynth_lib.watches import HEARD, SoundEvery, TensorBoardLogs, all_of
 
-    counted = []
-    watch = all_of(TensorBoardLogs(tmp_path / "logs"), lambda run: counted.append(run.state.step))
-    history = run_of(recording, tmp_path / "x", 4, watch)
+    out, counted = tmp_path / "x", []
+    watches = TensorBoardLogs(tmp_path / "logs"), SoundEvery(out, 0.01)
+    history = run_of(
+        recording, out, 4, all_of(*watches, lambda run: counted.append(run.state.step))
+    )
     assert counted == [0, 2, 4]
     found, plugins = {}, set()
     for file in (tmp_path / "logs").glob("events*"):
@@ -111,12 +113,6 @@ def test_tensorboard_finds_the_losses(recording, tmp_path):
         for name in ("loss", "held_out_loss", "learning_rate"):
             assert math.isclose(found[name, row["step"]], row[name], rel_tol=1e-5)
 
-
-def test_a_sound_every_so_many_seconds(recording, tmp_path):
-    from nmsynth_lib.watches import HEARD, SoundEvery
-
-    out = tmp_path / "x"
-    history = run_of(recording, out, 6, SoundEvery(out, 0.01))
     sounds = sorted((out / HEARD).glob("*.wav"))
     assert 1 <= len(sounds) <= len(history)
     audio, rate = read_audio(sounds[-1])

@@ -70,10 +70,10 @@ def test_a_straight_line_in_db_is_free():
 
 
 def test_a_bend_costs_its_distance_from_the_line():
-    """o squared lies a quarter below the line at the middle; partials and noise pay its square."""
-    assert price_of(lambda o: o**2) == pytest.approx(2 * PRICE * 0.25**2, rel=1e-3)
+    """o squared lies a quarter below the line at the middle; partials and noise pay alike."""
+    assert price_of(lambda o: o**2) == pytest.approx(2 * PRICE * 0.25, rel=1e-3)
     by_parts = price_of(lambda o: o**2, (0.0, 63.5, 127.0), chance=0.25)
-    assert by_parts == pytest.approx(2 * PRICE * 0.0625**2, rel=1e-3)
+    assert by_parts == pytest.approx(2 * PRICE * 0.0625, rel=1e-3)
 
 
 def test_a_channel_that_covers_its_range_costs_nothing():

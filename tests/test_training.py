@@ -134,17 +134,16 @@ def test_the_loss_falls_far_below_silence(recording, tmp_path):
     assert history[-1]["held_out_loss"] < 0.65 * silence
 
 
-@pytest.mark.parametrize("fatal", [4, 8])
 def test_a_killed_and_resumed_run_ends_with_the_bits_of_an_undisturbed_one(
-    recording, spec_file, straight, tmp_path, fatal
+    recording, spec_file, straight, tmp_path
 ):
     """Killed after step 4 there is a checkpoint, but no instrument yet; the budget is kept."""
     out = tmp_path / "small"
-    process = start(recording, out, spec_file, "fresh", fatal=fatal)
+    process = start(recording, out, spec_file, "fresh", fatal=4)
     _, errors = process.communicate(timeout=600)
     assert process.returncode == -signal.SIGKILL, errors[-2000:]
-    assert json.loads(str(state_of(out)["meta"]))["step"] == fatal
-    assert (out / "instrument.yaml").exists() == (fatal > 4)
+    assert json.loads(str(state_of(out)["meta"]))["step"] == 4
+    assert not (out / "instrument.yaml").exists()
     (out / ".model.weights.h5.1.part").mkdir()
     (out / ".model.weights.h5.1.part" / "model.weights.h5").touch()
     (out / "training" / ".state.npz.1.part").touch()

@@ -15,6 +15,7 @@ _LAZY = {
     "abx": "blind_test",
     "UploadCheck": "upload",
     "check_upload": "upload",
+    "TrainingView": "training_view",
 }
 __all__ = [*_LAZY]
 
