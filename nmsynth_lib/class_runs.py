@@ -126,7 +126,7 @@ def low_melody(seconds: float = 12.0, seed: int = 7) -> Performance:
     return Performance.from_notes(notes, {OPENNESS_CC: tune.controllers[OPENNESS_CC]}, name="tune")
 
 
-def new_guitar(name: str = "my-guitar", folder: Path | None = None) -> Path:
+def new_guitar(name: str = "my-guitar", folder: str | Path | None = None) -> Path:
     """A folder for an instrument of one's own that nothing is in yet.
 
     Args:
@@ -138,7 +138,7 @@ def new_guitar(name: str = "my-guitar", folder: Path | None = None) -> Path:
 
     Explained in notebook 02, "Stop and go on".
     """
-    folder = folder or OWN_GUITARS
+    folder = Path(folder or OWN_GUITARS)
     number = 1
     while (path := folder / (name if number == 1 else f"{name}-{number}")).exists():
         number += 1

@@ -97,6 +97,7 @@ def test_it_plays(page, name):
 def test_stock_and_ours_can_be_compared_blind(page):
     test = page.locator("section.nmsynth-abx")
     test.scroll_into_view_if_needed()
+    test.locator("select").first.locator("option").nth(2).wait_for(state="attached")
     assert test.get_by_role("alert").filter(visible=True).count() == 0
     options = test.locator("select").first.locator("option").all_inner_texts()
     assert options == ["after 4 s", "after a minute", "a second of the guitar"]
