@@ -179,7 +179,8 @@ class Instrument:
         self, performance: Performance, block: int, seed: int, tail: float
     ) -> Iterator[np.ndarray]:
         """The mix in blocks of so many samples."""
-        n_frames = min(block // self.spec.rates.hop, LONG_FRAMES)
+        suiting = self._block_frames(self._n_samples(performance, tail))
+        n_frames = min(block // self.spec.rates.hop, suiting)
         waiting = np.zeros(0, np.float32)
         for made in self._mixed(performance, n_frames, seed, tail):
             waiting = np.concatenate([waiting, made])
