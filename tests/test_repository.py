@@ -319,7 +319,7 @@ def test_notebook_is_stripped(notebook):
 def test_notebook_runs_within_its_limits(notebook, tmp_path, record_property):
     """All cells run, without a network, in at most 120 s of a free machine and some 1000 MB.
 
-    02 is over that by a tenth: it trains twice, and each time builds a graph of its own.
+    02 is over that by an eighth: it trains twice, and each time builds a graph of its own.
     """
     figures = tmp_path / "figures.json"
     tool = [sys.executable, "tools/run_notebooks.py", notebook, "--json", figures]
@@ -332,7 +332,7 @@ def test_notebook_runs_within_its_limits(notebook, tmp_path, record_property):
     assert not run["error"]
     assert run["seconds"] / slow <= 120
     # Of the same libraries 20 to 40 MB more are resident when their files have just been written.
-    assert run["megabytes"] <= (1130 if notebook.stem == "02_training" else 1030)
+    assert run["megabytes"] <= (1200 if notebook.stem == "02_training" else 1030)
     (stated,) = re.findall(r"\| (\d+) MB \|", notebook.read_text())
     assert run["megabytes"] == pytest.approx(int(stated), rel=0.1), "see `make notebooks`"
     record_property("seconds", run["seconds"])
