@@ -2,10 +2,6 @@
 
 import json
 import math
-import os
-import signal
-import subprocess
-import sys
 import time
 from dataclasses import replace
 from functools import partial
@@ -16,7 +12,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from nmsynth_lib import bench, bench_children, cli_bench
+from nmsynth_lib import bench, bench_children
 from nmsynth_lib.batches import Recipe
 from nmsynth_lib.bench import QUICK, measured_speed
 from nmsynth_lib.bench_children import forget_peak, in_child, peak_mb, use_threads
@@ -452,27 +448,3 @@ def test_help_teaches_by_examples(capsys):
     assert "\n    nmsynth bench --quick --json speed.json" in told
     options = {"--quick", "--threads", "--instrument", "--profile", "--json", "--quiet"}
     assert options <= set(told.replace(",", " ").split())
-
-
-def test_ctrl_c_leaves_nothing(tmp_path):
-    """Stopped while a child measures: no file, no child, no temporary folder."""
-    tmp_path.joinpath("tmp").mkdir()
-    program = [sys.executable, "-m", "nmsynth_lib.cli", "bench", "--json", str(tmp_path / "a.json")]
-    running = subprocess.Popen(
-        program,
-        cwd=Path(cli_bench.__file__).parents[1],
-        env={**os.environ, "TMPDIR": str(tmp_path / "tmp")},
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    said = next(line for line in running.stderr if "one thread" in line)
-    time.sleep(0.5)
-    os.killpg(running.pid, signal.SIGINT)
-    left = running.communicate(timeout=60)[1]
-    assert said and running.returncode == 130
-    assert left.splitlines()[-1] == "Stopped; nothing was written."
-    assert list(tmp_path.iterdir()) == [tmp_path / "tmp"]
-    assert list((tmp_path / "tmp").iterdir()) == []
-    with pytest.raises(ProcessLookupError):
-        os.killpg(running.pid, 0)
