@@ -15,8 +15,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from nmsynth_lib.bench_children import import_seconds, in_child, processors
+from nmsynth_lib.bench_children import import_seconds, in_child
 from nmsynth_lib.bench_turns import Figures, render_speed, time_to_baseline, train_speed
+from nmsynth_lib.threads import processors
 
 BASELINE = {"units": 512, "n_harmonics": 100}
 

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from nmsynth_lib.controls import scaled
 from nmsynth_lib.engines import tf
 from nmsynth_lib.performance import Performance, held
 from nmsynth_lib.schema import ControlSpec, InstrumentSpec
@@ -62,8 +63,7 @@ def blend_price(decoder, spec: InstrumentSpec, controls: tf.Tensor, chance: tf.T
     for column, control in enumerate(spec.controls):
         if control.heard is None:
             continue
-        span = control.high - control.low
-        levels = tf.constant([(level - control.low) / span for level in control.heard], tf.float32)
+        levels = tf.constant(scaled(control, np.array(control.heard)), tf.float32)
         share = chance[:EXAMPLES, None] * (len(control.heard) - 1)
         left = tf.minimum(tf.cast(share, tf.int32), len(control.heard) - 2)
         share -= tf.cast(left, tf.float32)
@@ -76,8 +76,8 @@ def blend_price(decoder, spec: InstrumentSpec, controls: tf.Tensor, chance: tf.T
             return tf.concat([rest[..., :column], curve, rest[..., column + 1 :]], axis=-1)
 
         said, _ = decoder(tf.concat([held_at(value) for value in at], axis=0))
-        for levels_db in (said.amplitude * said.distribution, said.noise):
-            first, last, between = tf.split(tf.math.log(levels_db + FLOOR), 3)
+        for linear in (said.amplitude * said.distribution, said.noise):
+            first, last, between = tf.split(tf.math.log(linear + FLOOR), 3)
             line = tf.stop_gradient(first + share[..., None] * (last - first))
             # Five times the price drowned the recording: `sampled` stayed noise for 800 steps.
             # Squares pull too little at the end: 9 % of the steps went the wrong way, now none.

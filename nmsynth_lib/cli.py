@@ -15,7 +15,7 @@ import sys
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -27,6 +27,7 @@ from nmsynth_lib.cli_arguments import (
     check_above_zero,
     check_instrument_name,
     check_transpose,
+    doing,
     given_schema,
     held_controllers,
     named_hosts,
@@ -461,7 +462,7 @@ def evaluate_command(
         baseline=baseline,
         seeds=seeds,
         quick=quick,
-        step=_doing(quiet),
+        step=doing(quiet),
     )
     if json_file is not None:
         with appearing(json_file) as part:
@@ -521,17 +522,6 @@ def _blocks(
     for first in range(0, len(stems[0]), BLOCK):
         block = np.stack([stem[first : first + BLOCK] for stem in stems])
         yield np.concatenate([np.clip(block.sum(axis=0, keepdims=True), -1.0, 1.0), block])
-
-
-def _doing(quiet: bool) -> Callable[[str], None]:
-    """Says on stderr what is being done, with the seconds since the start."""
-    began = time.monotonic()
-
-    def say(what: str) -> None:
-        if not quiet:
-            print(f"{time.monotonic() - began:5.0f} s  {what} ...", file=sys.stderr, flush=True)
-
-    return say
 
 
 def _warn(lines: Iterable[str]) -> None:

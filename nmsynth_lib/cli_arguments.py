@@ -9,7 +9,9 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterator
+import sys
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -157,3 +159,14 @@ def surprises(spec: InstrumentSpec, performance: Performance, file: str) -> Iter
 
 def _is_midi_value(text: str) -> bool:
     return text.isascii() and text.isdigit() and int(text[:9]) <= 127
+
+
+def doing(quiet: bool) -> Callable[[str], None]:
+    """Says on stderr what is being done, with the seconds since the start."""
+    began = time.monotonic()
+
+    def say(what: str) -> None:
+        if not quiet:
+            print(f"{time.monotonic() - began:5.0f} s  {what} ...", file=sys.stderr, flush=True)
+
+    return say

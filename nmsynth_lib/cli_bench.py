@@ -6,13 +6,13 @@ Explained by `nmsynth bench --help`.
 
 from __future__ import annotations
 
-import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from nmsynth_lib.cli_arguments import doing
 
 
 def bench_command(
@@ -54,15 +54,15 @@ def bench_command(
     """  # noqa: D301
     import json
 
-    from nmsynth_lib.bench_children import use_threads
     from nmsynth_lib.files import appearing
     from nmsynth_lib.instrument_files import find_instrument
     from nmsynth_lib.outputs import check_output
+    from nmsynth_lib.threads import use_threads
 
     if json_file is not None:
         check_output(json_file)
     find_instrument(instrument)
-    say = _doing(quiet)
+    say = doing(quiet)
     say("loading TensorFlow")
     threads = use_threads(threads)
     figures, text = (_profiled if profile else _measured)(quick, instrument, threads, say)
@@ -101,14 +101,3 @@ def _profiled(quick: bool, instrument: str, threads: int, say: Say) -> tuple[dic
         profile_text(f"A second of rendering: {how}", second),
     ]
     return profile_figures("step", step) | profile_figures("render", second), "\n\n".join(text)
-
-
-def _doing(quiet: bool) -> Say:
-    """Says on stderr what is being done, with the seconds since the start."""
-    began = time.monotonic()
-
-    def say(what: str) -> None:
-        if not quiet:
-            print(f"{time.monotonic() - began:5.0f} s  {what} ...", file=sys.stderr, flush=True)
-
-    return say

@@ -14,7 +14,7 @@ loss of Engel et al. 2020 (DDSP).
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -76,17 +76,25 @@ def copy_synthesis(
         "f0_hz": curves.f0_hz,
         "stiffness": inharmonicity(curves.f0_hz, spec),
     }
-    levels = _first_guess(padded, pitch, spec)
+    levels = first_guess(padded, pitch, spec)
     room = instrument.model.decoder.impulse_response()
     if steps:
         _fit(levels, padded, white, pitch, room, spec, steps, progress)
     return _played(levels, white, pitch, room, spec)[LEAD * hop :][:n_samples]
 
 
-def _first_guess(padded: np.ndarray, pitch: dict, spec) -> dict[str, np.ndarray]:
+def first_guess(padded: np.ndarray, pitch: dict, spec) -> dict[str, np.ndarray]:
     """Natural logs of the levels, read off a spectrogram.
 
     Partials are read where they should lie; noise is taken to be what the quietest moments are.
+
+    Args:
+      padded: Sound of all frames, the first `LEAD` of them silent, [n_samples].
+      pitch: `f0_hz` and `stiffness` of each frame, [n_frames].
+      spec: Rates and sizes.
+
+    Returns:
+      `partials` [n_frames, n_harmonics] and `noise` [n_frames, n_noise_bands].
     """
     rates, n_frames = spec.rates, len(pitch["f0_hz"])
     window = np.hanning(GUESS_WINDOW + 1)[:-1]
@@ -155,8 +163,6 @@ def _fit(levels, padded, white, pitch, room, spec, steps, progress) -> None:
         rows, samples = slice(first, first + length), slice(first * hop, (first + length) * hop)
         for name, variable in variables.items():
             variable.assign(levels[name][None, rows])
-        for slot in optimizer.variables:
-            slot.assign(tf.zeros_like(slot))
         bank = partial_bank(
             tf.constant(pitch["f0_hz"][None, rows]),
             tf.constant(pitch["stiffness"][None, rows]),
@@ -164,13 +170,21 @@ def _fit(levels, padded, white, pitch, room, spec, steps, progress) -> None:
             tf.constant(cycles[None, first]),
         )
         inputs = bank, tf.constant(white[None, samples]), tf.constant(padded[None, samples])
-        for step in range(steps):
-            optimizer.learning_rate = FAST * (SLOW / FAST) ** (step / max(1, steps - 1))
+        for step in descent(optimizer, steps):
             improve(*inputs)
             progress((segment + (step + 1) / steps) / n_segments)
         keep = 0 if segment == 0 else LEAD
         for name, variable in variables.items():
             levels[name][first + keep : first + length] = variable.numpy()[0, keep:]
+
+
+def descent(optimizer: keras.optimizers.Optimizer, steps: int) -> Iterator[int]:
+    """Steps from 0 with a rate that falls from `FAST` to `SLOW`, and no memory of former fits."""
+    for slot in optimizer.variables:
+        slot.assign(tf.zeros_like(slot))
+    for step in range(steps):
+        optimizer.learning_rate = FAST * (SLOW / FAST) ** (step / max(1, steps - 1))
+        yield step
 
 
 def _played(levels, white, pitch, room, spec) -> np.ndarray:

@@ -90,7 +90,7 @@ def copy_bound(run, steps: int = BOUND_STEPS) -> float:
 
     Explained in notebook 02, "From recording to instrument".
     """
-    from nmsynth_lib.copy_synthesis import FAST, SLOW
+    from nmsynth_lib.copy_synthesis import FAST, descent
     from nmsynth_lib.engines import keras, tf
     from nmsynth_lib.losses import SpectrogramLoss
     from nmsynth_lib.synthesis import SynthParameters, silent_state, synthesise
@@ -125,10 +125,7 @@ def copy_bound(run, steps: int = BOUND_STEPS) -> float:
     for batch, guess in zip(batches, guesses, strict=True):
         for variable, values in zip(levels, guess, strict=True):
             variable.assign(values)
-        for slot in optimizer.variables:
-            slot.assign(tf.zeros_like(slot))
-        for step in range(steps):
-            optimizer.learning_rate = FAST * (SLOW / FAST) ** (step / max(1, steps - 1))
+        for _ in descent(optimizer, steps):
             improve(*batch)
         fits.append(float(cost(*batch)))
     return float(np.mean(fits))
@@ -143,12 +140,12 @@ def _guessed(inputs: dict, target, spec) -> list[np.ndarray]:
 
 def _guess(target, f0_hz, stiffness, spec) -> dict[str, np.ndarray]:
     """Natural logs of the levels of one cut, read off its spectrogram."""
-    from nmsynth_lib.copy_synthesis import LEAD, _first_guess
+    from nmsynth_lib.copy_synthesis import LEAD, first_guess
 
     pitch = {"f0_hz": f0_hz.numpy(), "stiffness": stiffness.numpy()}
     pitch = {name: np.pad(values, (LEAD, 0), "edge") for name, values in pitch.items()}
     padded = np.pad(target.numpy(), (LEAD * spec.rates.hop, 0))
-    return {name: values[LEAD:] for name, values in _first_guess(padded, pitch, spec).items()}
+    return {name: values[LEAD:] for name, values in first_guess(padded, pitch, spec).items()}
 
 
 def seconds_left(rows: list[dict], progress: float, before: list[float]) -> float | None:

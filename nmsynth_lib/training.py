@@ -199,9 +199,6 @@ class Run:
                 "weights are kept. Train again with a lower learning rate."
             )
         share, level = noise_share(self.model, self.alarm_batch)
-        warning = ""
-        if len(state.history) >= 2:
-            warning = collapse_warning(share, level, self.target_db) or ""
         state.history.append(
             {
                 "step": state.step,
@@ -212,11 +209,13 @@ class Run:
                 "held_out_loss": float(held_out_loss),
                 "noise_share": round(share, 4),
                 "level_db": round(level, 2),
-                "warning": warning,
             }
         )
-        if warning := warning or overfitting_warning(state.history) or "":
-            state.history[-1]["warning"] = warning
+        collapsed = collapse_warning(share, level, self.target_db)
+        warning = collapsed if collapsed and len(state.history) >= 3 else None
+        warning = warning or overfitting_warning(state.history) or ""
+        state.history[-1]["warning"] = warning
+        if warning:
             self.say(f"Warning at step {state.step}: {warning}")
         better = held_out_loss < state.best
         if better:

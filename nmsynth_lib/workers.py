@@ -10,7 +10,6 @@ Explained in notebook 02, "From recording to instrument".
 from __future__ import annotations
 
 import json
-import os
 import re
 import signal
 import socket
@@ -31,6 +30,7 @@ from nmsynth_lib.engines import tf
 from nmsynth_lib.errors import NmsynthError, WorkersError
 from nmsynth_lib.recordings import prepare_examples
 from nmsynth_lib.takes import load_recording
+from nmsynth_lib.threads import processors
 from nmsynth_lib.training import Run, train
 
 REPORT_S = 3.0  # a process that was killed is known to the system by then
@@ -70,7 +70,7 @@ def train_together(
         if crew.chief:
             crew.check_batch(_recipe_of(out, wishes))
         if hosts is None:
-            threads = max(1, _cores() // workers)
+            threads = max(1, processors() // workers)
             tf.config.threading.set_intra_op_parallelism_threads(threads)
             for index in range(1, workers):
                 helper = Helper(recording, crew.addresses, index, threads)
@@ -281,9 +281,3 @@ def _free_addresses(count: int) -> list[str]:
         for each in sockets:
             each.bind(("127.0.0.1", 0))
         return [f"127.0.0.1:{each.getsockname()[1]}" for each in sockets]
-
-
-def _cores() -> int:
-    """Cores that this process may use."""
-    allowed = getattr(os, "sched_getaffinity", None)
-    return len(allowed(0)) if allowed else os.cpu_count() or 1

@@ -2,6 +2,10 @@
 
 import json
 import math
+import os
+import signal
+import subprocess
+import sys
 import time
 from dataclasses import replace
 from functools import partial
@@ -12,10 +16,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from nmsynth_lib import bench, bench_children
+from nmsynth_lib import bench, cli_bench, threads
 from nmsynth_lib.batches import Recipe
 from nmsynth_lib.bench import QUICK, measured_speed
-from nmsynth_lib.bench_children import forget_peak, in_child, peak_mb, use_threads
+from nmsynth_lib.bench_children import forget_peak, in_child, peak_mb
 from nmsynth_lib.bench_sides import (
     Judge,
     TracedBaseline,
@@ -309,11 +313,11 @@ def test_a_child_that_fails_says_why_in_one_line(tmp_path):
 
 
 def test_threads_cannot_be_changed_once_tensorflow_runs(monkeypatch):
-    for name in bench_children.thread_variables(3):
+    for name in threads.thread_variables(3):
         monkeypatch.setenv(name, "2")
     tf.constant(1.0) + 1.0
     with pytest.raises(NmsynthError, match=r"--threads 3: .*new process"):
-        use_threads(3)
+        threads.use_threads(3)
 
 
 # --- The table ------------------------------------------------------------------------------------
@@ -401,7 +405,7 @@ def test_the_command_measures_and_writes_all(tmp_path, monkeypatch, capsys):
     Instrument(SMALL, GuitarModel(SMALL)).save(tmp_path / "small")
     small = partial(measured_speed, TINY, spec=SMALL, recipe=RECIPE, baseline=SMALL_BASELINE)
     monkeypatch.setattr(bench, "measured_speed", lambda sizes, *others: small(*others))
-    monkeypatch.setattr(bench_children, "use_threads", lambda threads: 2)
+    monkeypatch.setattr(threads, "use_threads", lambda threads: 2)
     file = tmp_path / "speed.json"
     status = main(
         ["bench", "--quick", "--instrument", str(tmp_path / "small"), "--json", str(file)]
@@ -448,3 +452,29 @@ def test_help_teaches_by_examples(capsys):
     assert "\n    nmsynth bench --quick --json speed.json" in told
     options = {"--quick", "--threads", "--instrument", "--profile", "--json", "--quiet"}
     assert options <= set(told.replace(",", " ").split())
+
+
+def test_ctrl_c_leaves_nothing(tmp_path):
+    """Stopped while a child measures: no file, no child, no temporary folder."""
+    tmp_path.joinpath("tmp").mkdir()
+    program = [sys.executable, "-m", "nmsynth_lib.cli", "bench", "--json", str(tmp_path / "a.json")]
+    running = subprocess.Popen(
+        program,
+        cwd=Path(cli_bench.__file__).parents[1],
+        env={**os.environ, "TMPDIR": str(tmp_path / "tmp")},
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    said = next(line for line in running.stderr if "one thread" in line)
+    time.sleep(0.5)
+    os.killpg(running.pid, signal.SIGINT)
+    left = running.communicate(timeout=60)[1]
+    assert said and running.returncode == 130
+    assert left.splitlines()[-1] == "Stopped; nothing was written."
+    assert list(tmp_path.iterdir()) == [tmp_path / "tmp"]
+    assert list((tmp_path / "tmp").iterdir()) == []
+    with pytest.raises(ProcessLookupError):
+        for _ in range(100):  # an orphan stays in the table until the system has collected it
+            os.killpg(running.pid, 0)
+            time.sleep(0.1)

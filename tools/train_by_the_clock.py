@@ -18,13 +18,7 @@ import sys
 import time
 from pathlib import Path
 
-
-def one_thread() -> None:
-    """What one core can do: TensorFlow's pools are set before they start."""
-    from nmsynth_lib.engines import tf
-
-    tf.config.threading.set_intra_op_parallelism_threads(1)
-    tf.config.threading.set_inter_op_parallelism_threads(1)
+from nmsynth_lib.threads import use_threads
 
 
 def train_and_keep(
@@ -74,7 +68,7 @@ def main() -> int:
     parser.add_argument("--judge", type=Path, metavar="DIR", help="evaluate what is kept there")
     parser.add_argument("--guitar", choices=("string", "sampled"), default="string")
     chosen = parser.parse_args()
-    one_thread()
+    use_threads(1)
     if chosen.judge:
         judge(chosen.judge, chosen.guitar)
     elif chosen.recording and chosen.out:
