@@ -21,7 +21,7 @@ from nmsynth_lib.errors import NmsynthError
 from nmsynth_lib.files import appearing
 from nmsynth_lib.listening import TRIALS, ListeningTest, Pair, checked_pairs, same_lengths
 from nmsynth_lib.loudness import loudness_matched
-from nmsynth_lib.widgets.panel import script
+from nmsynth_lib.widgets.parts import script
 
 COLUMNS = ("pair", "trial", "x", "answer", "right")
 FADE = 0.010  # seconds at both ends, so that the loop does not click

@@ -1,111 +1,7 @@
-// The panel: controls on the left of the wire, Python on the right. One question at a time is on
-// its way; while it is, only the newest wish is kept. Python answers with sound, words and figures.
+// The panel: controls on the left of the wire, Python on the right, which answers with sound, words
+// and figures.
 
-const SILENCE_MS = 6000; // without an answer for so long, say so
 const WISHES = ["phrase", "instrument", "controls", "velocity", "note_length", "transpose"];
-
-function menu(label, onChange) {
-  const id = freshId();
-  const select = element("select", { id, onchange: () => onChange(select.value) });
-  const node = element("div", { class: "field" }, element("label", { for: id }, label), select);
-  const show = (entries, value) => {
-    select.replaceChildren(...entries.map((entry) => element("option", { value: entry }, entry)));
-    select.value = value;
-  };
-  return { node, show };
-}
-
-// A labelled slider. With `written` it has a box that leaves the matter to the MIDI file (null).
-function slider({ label, low, high, start, written, lowLabel, highLabel, unit = "" }, onMove) {
-  const id = freshId();
-  const range = element("input", { id, type: "range", min: `${low}`, max: `${high}`, step: "1" });
-  range.value = start;
-  const output = element("output", { for: id });
-  const box = element("input", { type: "checkbox" });
-  const parts = [element("label", { for: id }, label), range, output];
-  if (written) {
-    box.setAttribute("aria-label", `${label}: as in the file`);
-    parts.push(element("label", { class: "written" }, box, "as in the file"));
-  } else {
-    parts.push(element("span"));
-  }
-  const ends = lowLabel || highLabel;
-  if (ends) {
-    const words = [element("span", {}, lowLabel ?? ""), element("span", {}, highLabel ?? "")];
-    parts.push(element("div", { class: "ends", "aria-hidden": "true" }, ...words));
-  }
-  const text = () => {
-    const number = `${range.value}${unit}`;
-    const edge = Number(range.value) === high ? highLabel : Number(range.value) === low && lowLabel;
-    output.textContent = box.checked ? "file" : number;
-    const spoken = edge ? `${number}, ${edge}` : number;
-    range.setAttribute("aria-valuetext", box.checked ? `${number}, but as in the file` : spoken);
-    range.classList.toggle("idle", box.checked);
-  };
-  range.addEventListener("input", (event) => {
-    box.checked = false;
-    text();
-    onMove(Number(range.value), event.timeStamp);
-  });
-  box.addEventListener("change", (event) => {
-    text();
-    onMove(box.checked ? null : Number(range.value), event.timeStamp);
-  });
-  const show = (value) => {
-    box.checked = written && value === null;
-    if (value !== null) range.value = value;
-    text();
-  };
-  return { node: element("div", { class: "slider" }, ...parts), show, name: label };
-}
-
-// Sends wishes to Python, one at a time, the newest last; tells when Python does not answer.
-class Wire {
-  constructor(model, onAnswer, onSilence) {
-    Object.assign(this, { model, onAnswer, onSilence, wishes: {}, asked: 0, timer: 0 });
-    this.since = null; // when the oldest wish of the question on its way was made
-    this.listener = () => this.#answered();
-    model.on("change:answered", this.listener);
-  }
-
-  get busy() {
-    return this.asked > 0;
-  }
-
-  wish(name, value, timeStamp) {
-    this.wishes[name] = value;
-    this.nextSince ??= timeStamp;
-    if (!this.busy) this.#send();
-  }
-
-  close() {
-    clearTimeout(this.timer);
-    this.model.off("change:answered", this.listener);
-  }
-
-  #send() {
-    this.asked = this.model.get("answered") + 1;
-    this.since = this.nextSince;
-    this.nextSince = null;
-    for (const [name, value] of Object.entries(this.wishes)) this.model.set(name, value);
-    this.wishes = {};
-    this.model.set("asked", this.asked);
-    clearTimeout(this.timer);
-    this.timer = setTimeout(() => {
-      this.asked = 0;
-      this.onSilence();
-    }, SILENCE_MS);
-    this.model.save_changes();
-  }
-
-  #answered() {
-    if (this.model.get("answered") < this.asked) return;
-    clearTimeout(this.timer);
-    this.asked = 0;
-    this.onAnswer(this.since);
-    if (Object.keys(this.wishes).length) this.#send();
-  }
-}
 
 // "B against A", in words, when both are the same note of the same phrase.
 function comparison(live, held) {
@@ -126,7 +22,7 @@ function comparison(live, held) {
 
 function render({ model, el }) {
   const root = element("section", {
-    class: "nmsynth-hear",
+    class: "nmsynth nmsynth-hear",
     "aria-label": "Play the neural guitar",
   });
   el.append(root);
@@ -161,12 +57,7 @@ function render({ model, el }) {
   choiceB.radio.checked = true;
   const both = { class: "both", role: "radiogroup", "aria-label": "Which sound you hear" };
 
-  const wire = new Wire(model, onAnswer, () =>
-    say(
-      "Python has not answered for 6 seconds: the kernel is busy or has stopped. The sounds you " +
-        "have still play; to move the sliders again wait, or restart the kernel and run the cell.",
-    ),
-  );
+  const wire = new Wire(model, onAnswer, () => say(SILENT));
   const phraseMenu = menu("Phrase", (value) => wire.wish("phrase", value, performance.now()));
   const guitarMenu = menu("Instrument", (value) => {
     say("Loading…", false);

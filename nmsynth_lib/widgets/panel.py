@@ -1,38 +1,30 @@
 """The panel of notebook 00: phrase, instrument and sliders in, sound and pictures out.
 
 Road: sliders -> Performance -> instrument -> [int16 PCM] -> the browser, which plays and draws.
-The browser part is `player.js` (sound), `pictures.js` (drawing) and `hear_it.js` (the controls);
-they are plain scripts that are joined to one, because a widget is one script to JupyterLab.
+The browser part is `player.js` (sound), `pictures.js` (drawing), `sliders.js`, `wire.js` (questions
+and answers) and `hear_it.js` (the panel itself).
 Explained in notebook 00, "Play it".
 """
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
-import anywidget
 import numpy as np
 import traitlets
 
-from nmsynth_lib.errors import NmsynthError, UnknownPhraseError
+from nmsynth_lib.errors import UnknownPhraseError
 from nmsynth_lib.performance import Performance
 from nmsynth_lib.phrases import loop_seconds, phrases, varied
+from nmsynth_lib.widgets.answering import Answering
+from nmsynth_lib.widgets.parts import script, styles
 from nmsynth_lib.widgets.words import longest_notes, note_sound
 
-_HERE = Path(__file__).parent
-_SETTINGS = ("phrase", "instrument", "controls", "velocity", "note_length", "transpose")
 _FADE_SECONDS = 0.02
 
 
-def script(*names: str) -> str:
-    """Script files of this folder, joined to one."""
-    return "\n".join((_HERE / name).read_text(encoding="utf-8") for name in names)
-
-
-class HearIt(anywidget.AnyWidget):
+class HearIt(Answering):
     """A panel to play an instrument with.
 
     Every setting is a trait, so another cell can move it: `panel.controls = {"openness": 127}`.
@@ -46,11 +38,11 @@ class HearIt(anywidget.AnyWidget):
       transpose: Semitones.
       pcm: The sound, int16 little-endian, one loop long.
       heard: Figures and words about that sound.
-      problem: What went wrong in the last attempt; empty when nothing did.
     """
 
-    _esm = script("player.js", "elements.js", "pictures.js", "hear_it.js")
-    _css = _HERE / "hear_it.css"
+    SETTINGS = ("phrase", "instrument", "controls", "velocity", "note_length", "transpose")
+    _esm = script("player.js", "elements.js", "sliders.js", "wire.js", "pictures.js", "hear_it.js")
+    _css = styles()
 
     menus = traitlets.Dict().tag(sync=True)
     phrase = traitlets.Unicode().tag(sync=True)
@@ -59,11 +51,8 @@ class HearIt(anywidget.AnyWidget):
     velocity = traitlets.Int(None, min=1, max=127, allow_none=True).tag(sync=True)
     note_length = traitlets.Int(100, min=10, max=200).tag(sync=True)
     transpose = traitlets.Int(0, min=-12, max=12).tag(sync=True)
-    asked = traitlets.Int(0).tag(sync=True)
-    answered = traitlets.Int(0).tag(sync=True)
     pcm = traitlets.Bytes().tag(sync=True)
     heard = traitlets.Dict().tag(sync=True)
-    problem = traitlets.Unicode().tag(sync=True)
 
     def __init__(
         self,
@@ -76,10 +65,6 @@ class HearIt(anywidget.AnyWidget):
           instruments: Names of instruments, or loaded ones; empty takes all that are shipped.
           performances: Label to phrase; None takes the published examples and a riff.
         """
-        self._turn = (
-            threading.Lock()
-        )  # held by the one that renders; callbacks may come in two threads
-        self._again = False
         self._performances = dict(performances or phrases())
         self._loaded = {_name(one): one for one in instruments or _shipped_names()}
         names = list(self._loaded)
@@ -88,8 +73,7 @@ class HearIt(anywidget.AnyWidget):
             instrument=names[0],
             menus={"phrases": list(self._performances), "instruments": names, "controls": []},
         )
-        self._refresh()
-        self.observe(self._refresh, names=[*_SETTINGS, "asked"])
+        self._begin()
 
     @property
     def audio(self) -> np.ndarray:
@@ -123,35 +107,10 @@ class HearIt(anywidget.AnyWidget):
             guitar = self._loaded[self.instrument] = shared_instrument(guitar)
         return guitar
 
-    def _refresh(self, _change=None) -> None:
-        """Renders the newest settings; what arrives meanwhile is rendered once, afterwards."""
-        self._again = True
-        while self._again and self._turn.acquire(blocking=False):
-            try:
-                while self._again:
-                    self._again = False
-                    self._render()
-            finally:
-                self._turn.release()
-
-    def _render(self) -> None:
-        asked = self.asked
-        settings = {name: getattr(self, name) for name in _SETTINGS}
-        try:
-            if settings != self.heard.get("settings"):
-                sound, heard = self._sound()
-                heard["settings"] = settings
-                with self.hold_sync():
-                    self.menus = {**self.menus, "controls": self._sliders()}
-                    self.pcm, self.heard, self.problem = sound, heard, ""
-                    self.answered = asked
-            else:
-                with self.hold_sync():
-                    self.problem, self.answered = "", asked
-        except Exception as error:  # a callback's traceback is shown nowhere, so it is said here
-            kind = "" if isinstance(error, NmsynthError) else f"{type(error).__name__}: "
-            with self.hold_sync():
-                self.problem, self.answered = f"{kind}{error}", asked
+    def _answer(self, settings: dict) -> dict:
+        pcm, heard = self._sound()
+        menus = {**self.menus, "controls": self._sliders()}
+        return {"menus": menus, "pcm": pcm, "heard": {**heard, "settings": settings}}
 
     def _sound(self) -> tuple[bytes, dict]:
         guitar, performance = self._guitar(), self.played()

@@ -26,7 +26,7 @@ from nmsynth_lib.loss_curves import (
 )
 from nmsynth_lib.performance import OPENNESS_CC, Performance
 from nmsynth_lib.widgets.loss_svg import NARROW, loss_svg
-from nmsynth_lib.widgets.panel import script
+from nmsynth_lib.widgets.parts import script
 
 MOST_SOUNDS = 8  # players that are kept: the first, and the last ones
 STOP = "To stop it, press the square in the toolbar: the best weights are kept."

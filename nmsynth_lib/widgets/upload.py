@@ -22,7 +22,7 @@ from nmsynth_lib.take_findings import Finding, findings, verdict
 from nmsynth_lib.take_plots import plot_check
 from nmsynth_lib.take_table import check_rows, correction_text
 from nmsynth_lib.uploaded_takes import LIMIT_MB, UploadedTakes
-from nmsynth_lib.widgets.panel import script
+from nmsynth_lib.widgets.parts import script
 
 GRADES = {"unfit": "Unfit", "warning": "Warning", "note": "Note"}
 DRAWN = 6  # takes whose picture is shown
