@@ -5,7 +5,8 @@
 
 Trains once, up to the last of the minutes, on one thread. DIR/instrument is the whole run's, and
 DIR/after_005 the best weights after five minutes; the learning rate of an early one is still high,
-so a run that was planned for five minutes is better than that. --judge evaluates all of them on the
+so a run that was planned for five minutes is better than that. --processor counts the processor's
+minutes instead, on a machine that does other things besides. --judge evaluates all of them on the
 unseen melody and writes DIR/curve.json.
 """
 
@@ -17,16 +18,26 @@ import shutil
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
+from nmsynth_lib.schema import InstrumentSpec
 from nmsynth_lib.threads import use_threads
 
 
 def train_and_keep(
-    recording: Path, out: Path, minutes: list[float], steps: int | None, seed: int
+    recording: Path,
+    out: Path,
+    minutes: list[float],
+    steps: int | None,
+    seed: int,
+    schema: Path | None,
+    processor: bool,
 ) -> None:
     """Trains to the last of the minutes, or so many steps, and copies the instrument at each."""
-    from nmsynth_lib.training import train
+    from nmsynth_lib import training
 
+    if processor:
+        training.time = SimpleNamespace(monotonic=time.process_time)
     instrument, left, began = out / "instrument", sorted(minutes), time.process_time()
 
     def keep(run) -> None:
@@ -40,7 +51,8 @@ def train_and_keep(
 
     resume = (instrument / "training").exists()
     budget = {"steps": steps} if steps else {"minutes": max(minutes)}
-    train(recording, instrument, **budget, seed=seed, watch=keep, resume=resume)
+    spec = InstrumentSpec.read(schema) if schema else None
+    training.train(recording, instrument, **budget, seed=seed, watch=keep, resume=resume, spec=spec)
     print(f"{(time.process_time() - began) / 60:.1f} minutes of the processor's time")
 
 
@@ -65,6 +77,8 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, nargs="+", default=[2, 5, 10, 30, 60])
     parser.add_argument("--steps", type=int, help="train so many steps instead")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--schema", type=Path, help="an instrument.yaml to train, as nmsynth train")
+    parser.add_argument("--processor", action="store_true", help="count the processor's minutes")
     parser.add_argument("--judge", type=Path, metavar="DIR", help="evaluate what is kept there")
     parser.add_argument("--guitar", choices=("string", "sampled"), default="string")
     chosen = parser.parse_args()
@@ -72,7 +86,15 @@ def main() -> int:
     if chosen.judge:
         judge(chosen.judge, chosen.guitar)
     elif chosen.recording and chosen.out:
-        train_and_keep(chosen.recording, chosen.out, chosen.minutes, chosen.steps, chosen.seed)
+        train_and_keep(
+            chosen.recording,
+            chosen.out,
+            chosen.minutes,
+            chosen.steps,
+            chosen.seed,
+            chosen.schema,
+            chosen.processor,
+        )
     else:
         parser.error("give RECORDING and --out, or --judge.")
     return 0
