@@ -15,3 +15,15 @@ function element(name, attributes = {}, ...children) {
 
 let counter = 0;
 const freshId = () => `nmsynth-${Date.now().toString(36)}-${counter++}`;
+
+// Calls `draw` whenever a node's size or JupyterLab's theme changes; gives back what ends that.
+function redrawn(node, draw) {
+  const sized = new ResizeObserver(draw);
+  sized.observe(node);
+  const themed = new MutationObserver(draw);
+  themed.observe(document.body, { attributeFilter: ["data-jp-theme-light", "data-jp-theme-name"] });
+  return () => {
+    sized.disconnect();
+    themed.disconnect();
+  };
+}

@@ -17,10 +17,14 @@ class LoopPlayer {
   constructor(onStop) {
     this.onStop = onStop;
     this.loop = true;
-    this.sound = null; // {samples, rate}
+    this.sound = null; // {samples, rate}; with {channels} too, for a route that mixes them
+    this.begin = 0; // seconds into the loop where Play begins: moved by seek
     this.context = null; // made by the first Play: browsers allow sound only after a gesture
     this.voice = null; // {source, gain}: what is heard, or fading in
     this.origin = 0; // context time at which the loop was at its beginning
+    this.route = null; // (context, node) => node: what lies between the voices and the ear, if any
+    this.turn = 0; // raised by Play and Stop: a Play that waited for a gesture may be out of date
+    this.buffers = new WeakMap(); // sound -> AudioBuffer, for going to and fro within one sound
   }
 
   get playing() {
@@ -31,20 +35,33 @@ class LoopPlayer {
     return this.sound ? this.sound.samples.length / this.sound.rate : 0;
   }
 
-  // Seconds into the loop; 0 when silent, and until the first sample sounds.
+  // Seconds into the loop; when silent, and until the first sample sounds, where Play begins.
   get position() {
-    return this.playing ? this.#placeAt(this.context.currentTime) : 0;
+    if (this.playing) return this.#placeAt(this.context.currentTime);
+    return Math.min(this.begin, this.seconds);
+  }
+
+  // Largest sample of the last 2,048 that were heard, 0…1: for a level meter.
+  get peak() {
+    if (!this.playing) return 0;
+    this.window ??= new Float32Array(this.analyser.fftSize);
+    this.analyser.getFloatTimeDomainData(this.window);
+    return this.window.reduce((most, sample) => Math.max(most, Math.abs(sample)), 0);
   }
 
   async play() {
     if (!this.sound) return;
     this.context ??= this.#openContext();
-    await this.context.resume();
-    this.origin = this.context.currentTime + START_SECONDS;
-    this.#start(this.origin);
+    const turn = ++this.turn;
+    await this.context.resume(); // as long as the browser wants a gesture first
+    if (turn !== this.turn) return;
+    const when = this.context.currentTime + START_SECONDS;
+    this.origin = when - (this.begin % this.seconds);
+    this.#start(when);
   }
 
   stop() {
+    this.turn++;
     this.#release();
     this.onStop();
   }
@@ -67,7 +84,18 @@ class LoopPlayer {
     this.#start(when);
   }
 
+  // Goes to a place in the loop, where Play begins from now on; fades over when it is playing.
+  seek(seconds) {
+    const last = this.sound ? this.seconds - 1 / this.sound.rate : 0;
+    this.begin = Math.min(Math.max(seconds, 0), last);
+    if (!this.playing) return;
+    const when = this.context.currentTime + START_SECONDS;
+    this.origin = when - this.begin;
+    this.#start(when);
+  }
+
   close() {
+    this.turn++;
     this.#release();
     this.context?.close();
     this.context = null;
@@ -84,8 +112,19 @@ class LoopPlayer {
     this.out = context.createGain();
     this.analyser = context.createAnalyser(); // lets a test measure what is really played
     this.analyser.fftSize = 2048;
-    this.out.connect(this.analyser).connect(context.destination);
+    const heard = this.route?.(context, this.out) ?? this.out;
+    heard.connect(this.analyser).connect(context.destination);
     return context;
+  }
+
+  #buffer() {
+    const { samples, channels = [samples], rate } = this.sound;
+    if (!this.buffers.has(this.sound)) {
+      const buffer = this.context.createBuffer(channels.length, samples.length, rate);
+      channels.forEach((channel, number) => buffer.copyToChannel(channel, number));
+      this.buffers.set(this.sound, buffer);
+    }
+    return this.buffers.get(this.sound);
   }
 
   // Seconds into the loop at a context time.
@@ -94,12 +133,9 @@ class LoopPlayer {
   }
 
   #start(when) {
-    const { samples, rate } = this.sound;
-    const buffer = this.context.createBuffer(1, samples.length, rate);
-    buffer.copyToChannel(samples, 0);
     const source = this.context.createBufferSource();
     const gain = this.context.createGain();
-    source.buffer = buffer;
+    source.buffer = this.#buffer();
     source.loop = this.loop;
     gain.gain.value = 0; // else a sound replaced before `when` would be held at full level
     gain.gain.setValueAtTime(0, when);
