@@ -97,3 +97,11 @@ class DriveQuotaError(DownloadError):
 
 class WorkersError(NmsynthError):
     """Several workers cannot train together: one was lost, did not come, or has no equal share."""
+
+
+class QuizError(NmsynthError):
+    """A question without a right answer or an explanation, or a name that no question has."""
+
+
+class SettingError(NmsynthError):
+    """A setting that cannot be read, or that the instrument or the widget cannot play."""

@@ -79,3 +79,10 @@ def assert_cells_are_short(cells: Cells) -> None:
     lengths = [len([line for line in code.splitlines() if line.strip()]) for code in cells.code]
     assert statistics.median(lengths) <= 5
     assert max(lengths) <= 15
+
+
+def right_answer(name: str) -> str:
+    """What the notebook says will happen: the right answer of one of its questions."""
+    from nmsynth_lib.widgets.quiz_widget import shipped_question
+
+    return shipped_question(name).right

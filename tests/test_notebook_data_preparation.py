@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from notebook_cells import Cells, assert_cells_are_short, assert_skeleton, run
+from notebook_cells import Cells, assert_cells_are_short, assert_skeleton, right_answer, run
 from page_sounds import displayed, html_of, played_in
 
 from nmsynth_lib.note_measures import note_table
@@ -414,6 +414,41 @@ def test_the_commands_of_the_text_exist():
     known = {command.name or command.callback.__name__ for command in app.registered_commands}
     for command in re.findall(r"`nmsynth (\w+)", TEXT):
         assert command in known, command
+
+
+# --- Its predictions ------------------------------------------------------------------------------
+
+
+def test_predicted_the_scattered_one_has_lost_its_pluck(names):
+    """How long the mean over all notes takes to rise: no longer when late, longer if scattered."""
+    assert right_answer("late or scattered") == "The scattered one"
+    swell = {
+        name: swell_ms(*mean_attack(names["sound"], RATE, midi))
+        for name, midi in names["midis"].items()
+    }
+    assert swell["20 ms late"] < 1 + swell["on time"]
+    assert swell["scattered"] > 5 * swell["20 ms late"]
+
+
+def test_predicted_varispeed_has_nearly_the_decay_of_the_higher_string(names):
+    assert right_answer("tape or scissors") == "Varispeed, although it shortens everything"
+    decay = {
+        name: note_table(audio, RATE, midi)[1].decay_db_per_s
+        for name, (audio, midi) in names["versions"].items()
+    }
+    assert decay["truth"] > 1.05 * decay["as played"]  # "it loses more in a second"
+    missed = {name: abs(decay[name] - decay["truth"]) for name in ("varispeed", "stretch")}
+    assert missed["varispeed"] < missed["stretch"]
+
+
+def test_predicted_all_of_the_exam_was_homework(names):
+    """Second by second: whatever is held out at one pitch is trained on at another."""
+    assert right_answer("homework") == "All of it"
+    assert len({piece.semitones for piece in names["theirs"]}) == 5  # "five versions"
+    learnt = [piece for piece in names["theirs"] if not piece.held_out]
+    for exam in (piece for piece in names["theirs"] if piece.held_out):
+        middle = (exam.start + exam.end) / 2
+        assert any(piece.start <= middle < piece.end for piece in learnt)
 
 
 # --- Its exercises --------------------------------------------------------------------------------

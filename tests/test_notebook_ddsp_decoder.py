@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 import pytest
-from notebook_cells import Cells, assert_cells_are_short, assert_skeleton, run
+from notebook_cells import Cells, assert_cells_are_short, assert_skeleton, right_answer, run
 from page_sounds import displayed, html_of, played_in
 
 from nmsynth_lib.decoder_views import moving_units
@@ -360,6 +360,36 @@ def test_the_network_has_all_numbers_and_at_the_paper_s_sizes_most_of_the_time(n
              for what in ("stack", "gru", "mlp")}  # fmt: skip
     assert units == {512}
     assert all(cost.milliseconds > 0 for name, cost in ours.items() if name != "memory")
+
+
+# --- Its predictions ------------------------------------------------------------------------------
+
+
+def test_predicted_aligned_phases_rasp_at_the_same_pitch(made):
+    """A pulse a period: most power lies in a small part of it; and the pitch is the same."""
+    assert right_answer("aligned") == "Yes: one of them rasps"
+    together = []
+    for sound in sounds(made, 'labels=["aligned", "spread"]'):
+        power = np.sort(np.square(sound[320 : 320 + 5 * 194].reshape(5, 194)), axis=1)[:, ::-1]
+        together.append((power[:, :19].sum() / power.sum()).round(2))  # a tenth of each period
+        piece = sound[1600:9600]
+        likeness = [piece[:6000] @ piece[lag : lag + 6000] for lag in range(150, 250)]
+        assert RATE / (150 + int(np.argmax(likeness))) == pytest.approx(82.4, abs=0.4)
+    assert together[0] > 1.3 * together[1]
+
+
+def test_predicted_only_stacks_of_time_move_within_a_note(names):
+    assert right_answer("which stacks") == "Those that tell the time"
+    inside = names["inside"]
+    moving = {c.name for c in names["guitar"].spec.controls if moving_units(inside, c.name)[0]}
+    assert {"since_onset", "since_offset"} <= moving
+    assert moving <= {"since_onset", "since_offset", "to_offset"}
+
+
+def test_predicted_stock_is_a_quarter_of_a_semitone_off_after_a_minute(names):
+    assert right_answer("a minute on").startswith("By more than 25 cents")
+    assert np.abs(names["partial_cents"](names["stock"][60], names["f0"], 4)).min() > 25
+    assert np.abs(names["partial_cents"](names["ours"][60][0], names["f0"], 4)).max() < 0.1
 
 
 # --- Its exercises --------------------------------------------------------------------------------

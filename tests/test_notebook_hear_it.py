@@ -4,11 +4,11 @@ import itertools
 
 import numpy as np
 import pytest
-from notebook_cells import Cells, assert_cells_are_short, assert_skeleton, run
+from notebook_cells import Cells, assert_cells_are_short, assert_skeleton, right_answer, run
 from page_sounds import displayed, html_of, played_in
 
 from nmsynth_lib.note_measures import note_table
-from nmsynth_lib.pitch_measures import partial_levels
+from nmsynth_lib.pitch_measures import partial_decay, partial_levels
 from nmsynth_lib.widgets.words import note_sound
 
 NOTEBOOK = Cells.of("00_hear_it")
@@ -151,6 +151,42 @@ def test_every_picture_has_alt_text_and_every_sound_a_name(made):
     assert all(len(picture.alt) > 60 and 'alt="' in html_of(picture) for picture in pictures)
     players = "".join(html_of(one) for shown in made["shown"] for one in shown)
     assert players.count("<audio ") == players.count("aria-label=") == len(played_in(players)) > 10
+
+
+# --- Its predictions ------------------------------------------------------------------------------
+
+
+def test_predicted_the_palm_takes_most_from_the_high_partials(made):
+    """Muted against open, partials 1, 4 and 8: what the palm adds to their decay grows."""
+    assert right_answer("which partials") == "The high ones most"
+    falls = {
+        key: partial_decay(made["names"][key], 16000, 82.41, (1, 4, 8), start=0.14, end=1.8)
+        for key in ("open_note", "muted_note")
+    }
+    added = falls["muted_note"] - falls["open_note"]
+    assert 0 < 3 * added[0] < added[1] < added[2]
+
+
+def test_predicted_a_hard_pluck_is_louder_and_brighter_and_falls_as_fast(made):
+    """Brighter: of its power, a larger share lies above the tenth partial in the first 0.1 s."""
+    assert right_answer("plucked harder") == "The loudness and the brightness"
+    names = made["names"]
+    soft, hard = (names[key][1600:3200].astype(float) for key in ("soft", "hard"))
+    assert 10 * np.log10(np.square(hard).mean() / np.square(soft).mean()) > 3
+    shares = []
+    for piece in (soft, hard):
+        power = np.square(np.abs(np.fft.rfft(piece * np.hanning(len(piece)))))
+        shares.append(power[82:].sum() / power.sum())  # bins of 10 Hz: from 820 Hz on
+    assert shares[1] > 1.2 * shares[0]
+    falls = [measured(made, names[key]).decay_db_per_s for key in ("soft", "hard")]
+    assert falls[1] == pytest.approx(falls[0], rel=0.3)
+
+
+def test_predicted_a_higher_string_rings_for_a_shorter_time(made):
+    assert right_answer("two octaves higher") == "Shorter than E2"
+    names = made["names"]
+    low = measured(made, names["open_note"]).t20_s
+    assert measured(made, names["high"], names["pluck"].transposed(24)).t20_s < 0.7 * low
 
 
 # --- Its exercises --------------------------------------------------------------------------------

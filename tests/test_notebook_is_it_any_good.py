@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from notebook_cells import Cells, assert_cells_are_short, assert_skeleton, run
+from notebook_cells import Cells, assert_cells_are_short, assert_skeleton, right_answer, run
 from page_sounds import displayed, html_of, played_in
 
 from nmsynth_lib.listening import OPENNESS_STEPS
@@ -220,6 +220,43 @@ def test_one_of_twenty_is_significant_by_chance():
     assert HEARD == 1 / 20
     assert f"{100 * p_value(9, 12):.1f} %" == "7.3 %"
     assert "Nine of twelve look like a lot; guessing gets there in 7.3 % of tests." in TEXT
+
+
+# --- Its predictions ------------------------------------------------------------------------------
+
+
+def test_predicted_the_partials_keep_the_law_within_a_tenth(names):
+    assert right_answer("by the law") == "By a tenth at most"
+    assert np.abs(names["measured"] / names["law"] - 1).max() <= 0.1
+
+
+def test_predicted_the_network_is_nearer_than_the_sampler(names):
+    """ "The figures are far apart", and its notes decay more nearly as the guitar's."""
+    assert right_answer("cut and paste") == "The network"
+    assert names["distances"]["network"] < 0.8 * names["distances"]["sampler"]
+    decays = {
+        name: np.array([row.decay_db_per_s for row in note_table(sound, RATE, names["example"])])
+        for name, sound in (("guitar", names["target"]), *names["sounds"].items())
+        if name in ("guitar", "network", "sampler")
+    }
+    missed = {
+        name: np.nanmedian(np.abs(np.log(decays[name] / decays["guitar"])))
+        for name in ("network", "sampler")
+    }
+    assert missed["network"] < missed["sampler"]
+
+
+def test_predicted_the_squeezed_one_plays_all_notes_alike(names):
+    """Its levels follow the velocities no more: a tenth of the network's slope at most."""
+    assert right_answer("squeezed") == "Even: all notes about as loud"
+    velocities = np.array([note.velocity for note in names["music"].notes])
+    assert np.ptp(velocities) > 40  # "soft and hard notes"
+    slopes = []
+    for sound in names["heard"][:2]:
+        rows = note_table(sound, RATE, names["music"], pitch=False)
+        levels = np.array([row.peak_db for row in rows])
+        slopes.append(np.polyfit(velocities, levels, 1)[0])
+    assert abs(slopes[1]) < 0.25 * slopes[0]
 
 
 # --- Its exercises --------------------------------------------------------------------------------

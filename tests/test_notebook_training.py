@@ -5,7 +5,7 @@ import re
 
 import numpy as np
 import pytest
-from notebook_cells import Cells, assert_cells_are_short, assert_skeleton, run
+from notebook_cells import Cells, assert_cells_are_short, assert_skeleton, right_answer, run
 from page_sounds import displayed, html_of, played_in
 
 from nmsynth_lib import class_runs
@@ -241,6 +241,34 @@ def test_the_panel_plays_it_and_says_where_it_guesses(names):
     muted = panel.audio
     panel.controls = {"openness": 127}
     assert levels_of(panel.audio, [(3.6, 4.0)])[0] - levels_of(muted, [(3.6, 4.0)])[0] > 6
+
+
+# --- Its predictions ------------------------------------------------------------------------------
+
+
+def test_predicted_samples_take_the_muted_one_for_the_nearer(names):
+    assert right_answer("the twin") == "The muted one"
+    apart = [np.abs(names["one"] - names[which]).mean() for which in ("twin", "muted")]
+    assert apart[1] < 0.95 * apart[0]
+
+
+def test_predicted_half_open_jumps_to_open(names):
+    """Nearer to the open note than to the muted one, by the ratio of their rings."""
+    assert right_answer("half open") == "As long as the open one"
+    muted, half, whole = (
+        note_table(note, RATE, names["e2"], pitch=False)[0].t20_s for note in names["between"]
+    )
+    assert abs(np.log(half / whole)) < 0.25 < 1 < np.log(half / muted)
+
+
+def test_predicted_the_time_until_the_note_off_can_be_done_without(names):
+    """Of the four that are offered it costs least, and `pitch` next: "Nearly"."""
+    assert right_answer("do without").startswith("to_offset")
+    rises = names["rises"]
+    offered = sorted(("pitch", "velocity", "to_offset", "since_onset"), key=rises.get)
+    assert offered[:2] == ["to_offset", "pitch"]
+    assert rises["pitch"] > 5 * rises["to_offset"]
+    assert max(rises, key=rises.get) == "since_onset"
 
 
 # --- Its exercises --------------------------------------------------------------------------------

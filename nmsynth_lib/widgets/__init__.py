@@ -16,6 +16,16 @@ _LAZY = {
     "UploadCheck": "upload",
     "check_upload": "upload",
     "TrainingView": "training_view",
+    "Keyboard": "keyboard_widget",
+    "keyboard": "keyboard_widget",
+    "Player": "player_widget",
+    "player": "player_widget",
+    "Compare": "compare_widget",
+    "compare": "compare_widget",
+    "Mixer": "mixer_widget",
+    "mixer": "mixer_widget",
+    "Quiz": "quiz_widget",
+    "quiz": "quiz_widget",
 }
 __all__ = [*_LAZY]
 
