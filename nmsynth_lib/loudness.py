@@ -8,6 +8,8 @@ Explained in notebook 05, "Can you hear it?".
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 WINDOW = 0.100  # seconds
@@ -80,11 +82,28 @@ def loudness_matched(
     Explained in notebook 05, "Can you hear it?".
     """
     sounds = [np.asarray(sound, np.float32) for sound in (first, second)]
-    levels = np.array([a_weighted_level_db(sound, sample_rate) for sound in sounds])
-    if not np.isfinite(levels).all():
-        return sounds[0], sounds[1]
-    gains = 10 ** ((levels.min() - levels) / 20)
-    loudest = max(float(np.abs(g * s).max()) for g, s in zip(gains, sounds, strict=True))
-    gains *= min(1.0, HIGHEST_PEAK / loudest)
+    gains = 10 ** (matching_gains_db(sounds, sample_rate) / 20)
     one, other = (np.float32(g) * s for g, s in zip(gains, sounds, strict=True))
     return one, other
+
+
+def matching_gains_db(sounds: Sequence[np.ndarray], sample_rate: int) -> np.ndarray:
+    """Gains that bring sounds to one A-weighted level, that of the quietest.
+
+    Args:
+      sounds: Each of shape [n_samples].
+      sample_rate: Of all, Hz.
+
+    Returns:
+      dB, at most 0, shape [n_sounds]: none would clip. All 0 if one of them is silent.
+
+    Explained in notebook 05, "Can you hear it?".
+    """
+    levels = np.array([a_weighted_level_db(sound, sample_rate) for sound in sounds])
+    if not np.isfinite(levels).all():
+        return np.zeros(len(levels))
+    gains = levels.min() - levels
+    peaks = [
+        float(np.abs(sound).max()) * 10 ** (g / 20) for g, sound in zip(gains, sounds, strict=True)
+    ]
+    return gains + min(0.0, 20 * np.log10(HIGHEST_PEAK / max(peaks)))

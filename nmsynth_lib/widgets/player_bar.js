@@ -2,6 +2,7 @@
 // level, download; and a waveform that is a slider for the position.
 //
 // Takes have letters. Kept ones come first, the live one, which changes while it is heard, last.
+// Joined after player.js, elements.js and pictures.js.
 
 const BLOCKED = "The browser waits for a click: press Play.";
 const BLOCKED_MS = 500; // after so long without sound, say so
@@ -110,7 +111,8 @@ class PlayerBar {
   // The take heard before this one: {letter, sound}, or null. The waveform shows its outline.
   get outline() {
     const sound = this.#before === this.letter ? null : this.#sounds[this.#before];
-    return sound && sound !== this.shown ? { letter: this.#before, sound } : null;
+    const alike = sound && sound.samples.length === this.shown?.samples.length;
+    return alike && sound !== this.shown ? { letter: this.#before, sound } : null;
   }
 
   // The newest sound. Whoever moves a slider wants to hear it; with `listen: false` it waits.
@@ -149,6 +151,13 @@ class PlayerBar {
     this.#label();
     this.redraw();
     this.say(`Kept as ${letter}${this.live.label ? `: ${this.live.label}` : ""}.`);
+  }
+
+  // Shows the sound again whose samples were changed in place: a mix, whose parts play as before.
+  changed() {
+    this.#put(this.letter, this.shown);
+    this.#label();
+    this.redraw();
   }
 
   toggle() {

@@ -1,0 +1,126 @@
+"""Sounds for a page: checked, as 16-bit samples, and in plain players where no widget loads.
+
+Road: audio -> [sounds] -> player, mixer, compare: a leaf beside it.
+Explained in notebook 00, "Play it".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from nmsynth_lib.audio import player_html
+from nmsynth_lib.errors import AudioFileError
+from nmsynth_lib.performance import Performance
+
+FULL_SCALE = 32767
+
+
+def checked_sounds(
+    sounds: Sequence[np.ndarray], labels: Sequence[str] | None, most: int, who: str
+) -> dict[str, np.ndarray]:
+    """Sounds by their labels, each as loud as it is.
+
+    Args:
+      sounds: Each of shape [n_samples], within -1…1.
+      labels: One a sound, all different; None numbers them.
+      most: How many there may be.
+      who: Whom the message is from.
+
+    Returns:
+      Label to sound, float32, [n_samples].
+
+    Raises:
+      AudioFileError: too many or none, not as many labels, a label twice, or a sound that is
+        empty, has several channels, is louder than full scale, or is not a number.
+    """
+    names = list(labels) if labels is not None else numbered(len(sounds))
+    if not 1 <= len(sounds) <= most:
+        raise AudioFileError(f"{who}: {len(sounds)} sounds; give 1 to {most}.")
+    if len(names) != len(sounds):
+        raise AudioFileError(f"{who}: {len(sounds)} sounds but {len(names)} labels; give as many.")
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise AudioFileError(f"{who}: two sounds are labelled '{twice}'; give each its own name.")
+    return {
+        str(name): checked_sound(sound, name, who)
+        for name, sound in zip(names, sounds, strict=True)
+    }
+
+
+def checked_sound(sound: np.ndarray, label: str, who: str) -> np.ndarray:
+    """One sound as float32 [n_samples], within -1…1; raises and arguments as `checked_sounds`."""
+    sound = np.asarray(sound, np.float32)
+    if sound.ndim != 1 or sound.size == 0:
+        raise AudioFileError(f"{who}: '{label}' has shape {sound.shape}; give one row of samples.")
+    peak = float(np.abs(sound).max())
+    if not peak <= 1.0 + 1e-6:  # also true for NaN
+        raise AudioFileError(
+            f"{who}: '{label}' peaks at {peak:.2f} of full scale and would clip; scale it down."
+        )
+    return np.clip(sound, -1.0, 1.0)
+
+
+def numbered(count: int) -> list[str]:
+    """Labels for sounds that have none."""
+    return ["sound"] if count == 1 else [f"sound {number}" for number in range(1, count + 1)]
+
+
+def pcm(sound: np.ndarray) -> bytes:
+    """A sound within -1…1 as 16-bit little-endian samples."""
+    return (np.clip(sound, -1.0, 1.0) * FULL_SCALE).round().astype("<i2").tobytes()
+
+
+def from_pcm(samples: bytes) -> np.ndarray:
+    """What `pcm` made of a sound, float32, [n_samples]."""
+    return np.frombuffer(samples, "<i2").astype(np.float32) / FULL_SCALE
+
+
+def plain_players(sounds: Mapping[str, np.ndarray], sample_rate: int) -> str:
+    """HTML of one captioned player a sound, by label; it needs no script and no other file."""
+    return "".join(player_html(sound, label, sample_rate) for label, sound in sounds.items())
+
+
+def with_html(bundle, html: Callable[[], str]):
+    """A widget's MIME bundle, with HTML for the pages that cannot load widgets."""
+    data = bundle[0] if isinstance(bundle, tuple) else bundle
+    if data is not None:
+        data["text/html"] = html()
+    return bundle
+
+
+def phrase_of(music: str | Path | Performance, guitar) -> Performance:
+    """What to play: a performance, the label of a phrase in `phrases`, or the path of a MIDI file.
+
+    Args:
+      music: One of these.
+      guitar: A loaded instrument, which reads the file.
+
+    Returns:
+      The performance.
+
+    Raises:
+      NotMidiError: neither a phrase nor a MIDI file.
+    """
+    from nmsynth_lib.phrases import phrases
+
+    known = phrases() if isinstance(music, str) else {}
+    return known[music] if music in known else guitar.performance(music)
+
+
+def loaded(instrument):
+    """A loaded instrument: itself, or the shipped one of that name."""
+    if not isinstance(instrument, str):
+        return instrument
+    from nmsynth_lib.instrument import shared_instrument
+
+    return shared_instrument(instrument)
+
+
+def in_notebook() -> bool:
+    """Whether a notebook's kernel runs this, so that a widget can show."""
+    from IPython import get_ipython
+
+    return hasattr(get_ipython(), "kernel")
