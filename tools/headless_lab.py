@@ -1,0 +1,139 @@
+"""A Jupyter server without a browser: kernels by its REST interface, cells over a web socket.
+
+Used by `load_check.py`, which lets a class run a notebook on it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import psutil
+import websocket
+
+PATIENCE_S = 900  # for one cell
+START_S = 120  # for the server
+
+
+class Server:
+    """A running Jupyter server, and how to ask it."""
+
+    def __init__(self, process: subprocess.Popen, port: int, token: str):
+        self.process, self.port, self.token = process, port, token
+
+    def ask(self, path: str, method: str = "GET", **content) -> dict | list | None:
+        """An answer of the REST interface."""
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.port}/api/{path}",
+            data=json.dumps(content).encode() if content else None,
+            method=method,
+            headers={"Authorization": f"token {self.token}", "Content-Type": "application/json"},
+        )
+        with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:
+            text = answer.read()
+        return json.loads(text) if text else None
+
+    def channels(self, kernel: str) -> websocket.WebSocket:
+        """The web socket to a kernel."""
+        return websocket.create_connection(
+            f"ws://127.0.0.1:{self.port}/api/kernels/{kernel}/channels",
+            header=[f"Authorization: token {self.token}"],
+            timeout=PATIENCE_S,
+        )
+
+
+@contextmanager
+def server_with(notebook: Path) -> Iterator[Server]:
+    """A server in a folder that has a copy of the notebook, and goes with it."""
+    with tempfile.TemporaryDirectory(prefix="load_check") as folder:
+        shutil.copy(notebook, folder)
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        token = secrets.token_hex(16)
+        options = [
+            "--no-browser",
+            "--allow-root",
+            "--ip=127.0.0.1",
+            f"--port={port}",
+            "--ServerApp.port_retries=0",
+            f"--IdentityProvider.token={token}",
+            f"--ServerApp.root_dir={folder}",
+        ]
+        variables = ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR")
+        own = {name: str(Path(folder, ".jupyter", name.lower())) for name in variables}
+        log = Path(folder, "server.log")
+        with log.open("wb") as said:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "jupyterlab", *options],
+                env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"} | own,
+                stdout=said,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        server = Server(process, port, token)
+        try:
+            _wait_until_up(server, log)
+            yield server
+        finally:
+            _end(process)
+
+
+def _wait_until_up(server: Server, log: Path) -> None:
+    deadline = time.monotonic() + START_S
+    while time.monotonic() < deadline and server.process.poll() is None:
+        try:
+            server.ask("status")
+            return
+        except OSError:
+            time.sleep(0.2)
+    raise SystemExit(f"The server did not start:\n{log.read_text(errors='replace')[-2000:]}")
+
+
+def _end(process: subprocess.Popen) -> None:
+    """Ends the server and the kernels that it started."""
+    try:
+        family = [psutil.Process(process.pid), *psutil.Process(process.pid).children(True)]
+    except psutil.NoSuchProcess:
+        return
+    for one in family:
+        with suppress(psutil.NoSuchProcess):
+            one.terminate()
+    _, left = psutil.wait_procs(family, timeout=10)
+    for one in left:
+        with suppress(psutil.NoSuchProcess):
+            one.kill()
+
+
+def executed(connection: websocket.WebSocket, code: str) -> str:
+    """Runs a cell and waits for its end; the error's name and text, empty when there was none."""
+    asked = uuid.uuid4().hex
+    header = {"msg_id": asked, "msg_type": "execute_request", "session": asked, "username": ""}
+    content = {"code": code, "silent": False, "store_history": True, "allow_stdin": False}
+    message = {"channel": "shell", "header": header, "content": content}
+    connection.send(json.dumps({**message, "parent_header": {}, "metadata": {}, "buffers": []}))
+    reply, idle = None, False
+    while reply is None or not idle:  # the two come in either order
+        received = connection.recv()
+        if not isinstance(received, str):
+            continue  # a widget's sound: binary, as the page would get it
+        message = json.loads(received)
+        if message["parent_header"].get("msg_id") != asked:
+            continue
+        if message["msg_type"] == "execute_reply":
+            reply = message["content"]
+        elif message["msg_type"] == "status":
+            idle = message["content"]["execution_state"] == "idle"
+    return "" if reply["status"] == "ok" else f"{reply.get('ename')}: {reply.get('evalue')}"
