@@ -16,6 +16,8 @@ _LAZY = {
     "UploadCheck": "upload",
     "check_upload": "upload",
     "TrainingView": "training_view",
+    "PianoRoll": "piano_roll_widget",
+    "piano_roll": "piano_roll_widget",
     "Keyboard": "keyboard_widget",
     "keyboard": "keyboard_widget",
     "Player": "player_widget",
