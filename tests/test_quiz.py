@@ -78,7 +78,9 @@ def test_it_is_asked_once_before_the_cell_that_answers_it(notebook, name):
     asked, cells = shipped_question(name), cells_of(notebook)
     places = [i for i, (kind, text) in enumerate(cells) if f'quiz("{name}")' in text]
     assert len(places) == 1 and cells[places[0]][0] == "code"
-    answered = [i for i, (kind, text) in enumerate(cells) if asked.answered_by in text]
+    answered = [
+        i for i, (kind, text) in enumerate(cells) if kind == "code" and asked.answered_by in text
+    ]
     assert asked.answered_by and len(answered) == 1, answered
     assert 0 < answered[0] - places[0] <= 4
     between = [text for _, text in cells[places[0] + 1 : answered[0]]]

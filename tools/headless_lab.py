@@ -33,7 +33,9 @@ class Server:
     def __init__(self, process: subprocess.Popen, port: int, token: str):
         self.process, self.port, self.token = process, port, token
 
-    def ask(self, path: str, method: str = "GET", **content) -> dict | list | None:
+    def ask(
+        self, path: str, method: str = "GET", content: dict | None = None
+    ) -> dict | list | None:
         """An answer of the REST interface."""
         request = urllib.request.Request(
             f"http://127.0.0.1:{self.port}/api/{path}",

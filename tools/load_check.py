@@ -48,7 +48,7 @@ class Learner:
     seconds: float = math.nan
     cpu_seconds: float = 0.0
     megabytes: float = 0.0
-    error: str = ""
+    error: str = "did not finish"
     kernel: str = ""
 
 
@@ -56,14 +56,8 @@ def run_cells(server: Server, cells: list[str], learner: Learner) -> None:
     """Opens a kernel and runs the cells one after the other, as a browser does."""
     began = time.monotonic()
     try:
-        session = server.ask(
-            "sessions",
-            "POST",
-            path=f"learner-{learner.number}.ipynb",
-            name="",
-            type="notebook",
-            kernel={"name": "python3"},
-        )
+        name = {"path": f"learner-{learner.number}.ipynb", "name": "", "type": "notebook"}
+        session = server.ask("sessions", "POST", {**name, "kernel": {"name": "python3"}})
         learner.kernel = session["kernel"]["id"]
         connection = server.channels(learner.kernel)
         for number, code in enumerate(cells):
@@ -71,6 +65,8 @@ def run_cells(server: Server, cells: list[str], learner: Learner) -> None:
             if said:
                 learner.error = f"cell {number}: {said}"
                 break
+        else:
+            learner.error = ""
         connection.close()
     except (OSError, WebSocketException) as error:
         learner.error = f"{type(error).__name__}: {error}"
