@@ -268,7 +268,7 @@ class Instrument:
         """The sum of the stems, block by block, as long as the piece and its tail."""
         left = self._n_samples(performance, tail)
         for stems in self._blocks(performance, n_frames, seed, tail, curves):
-            yield np.clip(stems.sum(axis=0), -1.0, 1.0)[:left]
+            yield mixed(stems)[:left]
             left -= stems.shape[1]
 
     def _blocks(
@@ -283,8 +283,7 @@ class Instrument:
 
         The GRU moves every few frames, so a block is a whole number of its steps.
         """
-        every = self.spec.architecture.gru_every
-        n_frames = max(1, n_frames // every) * every
+        n_frames = self._whole_steps(n_frames)
         rates, rng = self.spec.rates, np.random.default_rng(seed)
         total = n_frames_for(self._n_samples(performance, tail), rates)
         state = self._start(performance)
@@ -296,17 +295,32 @@ class Instrument:
                 curves = self.curves(performance, stretch, first)
                 if given is not None:
                     curves = given.stretch(first, stretch)
-                stiffness = inharmonicity(curves.f0_hz, self.spec)
-            now = slice(first % stretch, first % stretch + n_frames)
-            white = rng.random(n_frames * rates.hop, dtype=np.float32) * 2.0 - 1.0
-            inputs = {
-                "controls": curves.values[None, now],
-                "f0_hz": curves.f0_hz[None, now],
-                "stiffness": stiffness[None, now],
-                "white": white[None],
-            }
-            sound, _, state = self.model.block(inputs, state)
-            yield np.concatenate([stem.numpy() for stem in sound])
+            now = curves.stretch(first % stretch, n_frames)
+            stems, state = self._block(now, rng, state)
+            yield stems
+
+    def _whole_steps(self, n_frames: int) -> int:
+        """So many frames, rounded down to whole steps of the memory; at least one step."""
+        every = self.spec.architecture.gru_every
+        return max(1, n_frames // every) * every
+
+    def _block(self, curves: Controls, rng: np.random.Generator, state):
+        """One block: its stems [3, n_samples], and the state for the next; `rng` moves on."""
+        n_samples = len(curves.f0_hz) * self.spec.rates.hop
+        white = rng.random(n_samples, dtype=np.float32) * 2.0 - 1.0
+        inputs = {
+            "controls": curves.values[None],
+            "f0_hz": curves.f0_hz[None],
+            "stiffness": inharmonicity(curves.f0_hz, self.spec)[None],
+            "white": white[None],
+        }
+        sound, _, state = self.model.block(inputs, state)
+        return np.concatenate([stem.numpy() for stem in sound]), state
+
+
+def mixed(stems: np.ndarray) -> np.ndarray:
+    """What one hears of stems [3, n_samples]: their sum, within -1…1."""
+    return np.clip(stems.sum(axis=0), -1.0, 1.0)
 
 
 @functools.lru_cache(maxsize=4)

@@ -166,6 +166,7 @@ def partial_levels(
     partials: Sequence[int],
     start: float,
     end: float,
+    step: float = STEP,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Level of single partials, each moved to 0 Hz and smoothed over five periods.
 
@@ -176,6 +177,7 @@ def partial_levels(
       partials: 1 for the fundamental, and so on.
       start: Seconds; at least 2.5 periods after an onset, for the smoothing not to reach it.
       end: Seconds.
+      step: Seconds from point to point.
 
     Returns:
       Times in seconds, shape [n_times], and levels in dB re a sine of amplitude 1, shape
@@ -187,7 +189,7 @@ def partial_levels(
 
     n_window = round(PARTIAL_PERIODS * sample_rate / f0_hz)
     window = blackmanharris(n_window, sym=False)
-    times = np.arange(start, end, STEP)
+    times = np.arange(start, end, step)
     frames = _frames(audio, sample_rate, times, n_window)
     turn = 2j * np.pi * f0_hz * np.asarray(partials, float) / sample_rate
     basis = np.exp(-turn[:, None] * np.arange(n_window)) * window * (2 / window.sum())
@@ -201,6 +203,7 @@ def partial_decay(
     partials: Sequence[int],
     start: float,
     end: float,
+    step: float = STEP,
 ) -> np.ndarray:
     """How fast single partials of a note fall.
 
@@ -214,14 +217,15 @@ def partial_decay(
       partials: 1 for the fundamental, and so on.
       start: Seconds; at least 2.5 periods after the onset.
       end: Seconds; before the note-off.
+      step: Seconds between the levels that the line goes through.
 
     Returns:
-      dB/s, positive for a falling level, shape [n_partials]; NaN where less than 8 ms are above
+      dB/s, positive for a falling level, shape [n_partials]; NaN where less than 8 levels are above
       the floor.
 
     Explained in notebook 05, "How long does it ring?".
     """
-    times, levels = partial_levels(audio, sample_rate, f0_hz, partials, start, end)
+    times, levels = partial_levels(audio, sample_rate, f0_hz, partials, start, end, step)
     slopes = np.full(len(levels), np.nan)
     for index, level in enumerate(levels):
         lowest = level[0] - PARTIAL_RANGE_DB

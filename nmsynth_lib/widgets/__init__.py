@@ -18,6 +18,8 @@ _LAZY = {
     "TrainingView": "training_view",
     "PianoRoll": "piano_roll_widget",
     "piano_roll": "piano_roll_widget",
+    "Explorer": "explorer",
+    "explore": "explorer",
     "Keyboard": "keyboard_widget",
     "keyboard": "keyboard_widget",
     "Player": "player_widget",

@@ -1,11 +1,13 @@
 // The panel: controls on the left of the wire, Python on the right, which answers with sound, words
 // and figures.
 
+const UNHEARD = "The browser lets nothing sound before it has seen a click or a key: press Play.";
 const WISHES = ["phrase", "instrument", "controls", "velocity", "note_length", "transpose"];
 
 // "B against A", in words, when both are the same note of the same phrase.
 function comparison(live, held) {
   const [b, a] = [live.longest, held.longest];
+  if (!a || !b) return ""; // words come a moment after the sound
   if (live.settings.phrase !== held.settings.phrase) return "A is another phrase than B.";
   const more = (difference, unit, words, least) =>
     Math.abs(difference) < least
@@ -31,16 +33,25 @@ function render({ model, el }) {
   let held = null;
   let chosen = "B";
   let loudest = 0.05;
-  const latencies = []; // milliseconds from key or pointer to the start of the new sound
+  const log = new MoveLog();
 
   const playButton = element("button", { type: "button", class: "play" }, "Play");
   const player = new LoopPlayer(() => (playButton.textContent = "Play"));
   playButton.addEventListener("click", async () => {
     if (player.playing) return player.stop();
     playButton.textContent = "Stop";
-    await player.play();
+    await started();
     requestAnimationFrame(moveCursor);
   });
+
+  // Until the browser has seen a gesture it lets nothing sound; then it goes on by itself.
+  async function started() {
+    const waiting = setTimeout(() => player.playing || say(UNHEARD), 500);
+    await player.play();
+    clearTimeout(waiting);
+    if (problem.textContent === UNHEARD) say("");
+    if (!player.playing) playButton.textContent = "Play";
+  }
 
   const loopBox = element("input", { type: "checkbox", checked: true });
   loopBox.addEventListener("change", () => player.setLoop(loopBox.checked));
@@ -57,7 +68,7 @@ function render({ model, el }) {
   choiceB.radio.checked = true;
   const both = { class: "both", role: "radiogroup", "aria-label": "Which sound you hear" };
 
-  const wire = new Wire(model, onAnswer, () => say(SILENT));
+  const wire = new Wire(model, onAnswer, (words) => say(words));
   const phraseMenu = menu("Phrase", (value) => wire.wish("phrase", value, performance.now()));
   const guitarMenu = menu("Instrument", (value) => {
     say("Loading…", false);
@@ -141,7 +152,7 @@ function render({ model, el }) {
   let builtFor = null;
 
   function showSettings() {
-    if (wire.busy || Object.keys(wire.wishes).length) return; // the hand on the slider wins
+    if (wire.waiting) return; // the hand on the slider wins
     const menus = model.get("menus");
     if (JSON.stringify(menus.controls) !== builtFor) buildSliders();
     phraseMenu.show(menus.phrases, model.get("phrase"));
@@ -150,20 +161,27 @@ function render({ model, el }) {
     Object.values(shows).forEach((show) => show());
   }
 
+  // The sound comes first, and what is said about it in a later message, under the same number.
   function takeSound() {
     const heard = model.get("heard");
     if (!heard.seconds) return;
-    const samples = samplesFromBytes(model.get("pcm"));
-    live = { samples, rate: heard.sample_rate, heard };
+    if (heard.number === live?.heard.number) {
+      live.heard = heard;
+      return tell();
+    }
+    const bytes = model.get("pcm");
+    live = { samples: samplesFromBytes(bytes), rate: heard.sample_rate, heard };
+    live.bytes = bytes.byteLength;
+    for (const sample of live.samples) if (sample > loudest) loudest = sample;
     if (chosen === "B") player.setSound(live);
     else choose("B"); // whoever moves a slider wants to hear it
-    requestAnimationFrame(draw);
+    redraw();
   }
 
-  function onAnswer(since) {
+  function onAnswer(_since, times) {
     say(model.get("problem"));
-    if (since !== null && player.playing && !model.get("problem")) {
-      latencies.push(performance.now() - since + 1000 * START_SECONDS);
+    if (player.playing && !model.get("problem")) {
+      log.add(times, performance.now() + 1000 * START_SECONDS, live.bytes);
     }
     showSettings();
   }
@@ -174,22 +192,26 @@ function render({ model, el }) {
     choiceB.radio.checked = letter === "B";
     const shown = letter === "A" ? held : live;
     if (shown) player.setSound(shown);
-    requestAnimationFrame(draw);
+    redraw();
   }
 
   holdButton.addEventListener("click", () => {
     held = live;
     choiceA.radio.disabled = false;
-    requestAnimationFrame(draw);
+    redraw();
   });
+
+  let drawing = 0;
+  // Draws once before the next frame: the sound does not wait for its pictures.
+  function redraw() {
+    cancelAnimationFrame(drawing);
+    drawing = requestAnimationFrame(draw);
+  }
 
   function draw() {
     const shown = chosen === "A" ? held : live;
     if (!shown) return;
     const { heard, samples, rate } = shown;
-    for (const sound of [live, held]) {
-      for (const sample of sound?.samples ?? []) if (sample > loudest) loudest = sample;
-    }
     const channel = model.get("menus").controls[0];
     const events = channel && (heard.lanes[channel.name] ?? []);
     const lane = channel && { ...channel, title: `CC${channel.cc}`, events };
@@ -197,12 +219,21 @@ function render({ model, el }) {
     const outline = chosen === "B" && held && held !== live ? held.samples : null;
     drawWaveform(waveView, samples, outline, loudest);
     drawSpectrogram(spectrumView, samples, rate, heard.seconds);
-    words.textContent = `You hear ${chosen}. ${heard.words.join(" ")}`;
+    tell();
+    placeCursor();
+  }
+
+  // Words about what is heard; they stay until those about a new sound have come.
+  function tell() {
+    const shown = chosen === "A" ? held : live;
+    if (!shown) return;
+    const { heard } = shown;
+    const said = heard.words ?? [];
+    if (heard.words) words.textContent = `You hear ${chosen}. ${said.join(" ")}`;
     compared.textContent = held && held !== live ? comparison(live.heard, held.heard) : "";
     notesView.setAttribute("aria-label", `Notes and controls: ${heard.notes.length} notes`);
-    waveView.setAttribute("aria-label", `Waveform of ${heard.seconds} s. ${heard.words[0]}`);
-    spectrumView.setAttribute("aria-label", `Spectrogram up to 5 kHz. ${heard.words[0]}`);
-    placeCursor();
+    waveView.setAttribute("aria-label", `Waveform of ${heard.seconds} s. ${said[0] ?? ""}`);
+    spectrumView.setAttribute("aria-label", `Spectrogram up to 5 kHz. ${said[0] ?? ""}`);
   }
 
   function placeCursor() {
@@ -218,20 +249,25 @@ function render({ model, el }) {
     if (player.playing) requestAnimationFrame(moveCursor);
   }
 
-  const listeners = { "change:heard": takeSound, "change:problem": () => say(model.get("problem")) };
+  const listeners = {
+    "change:heard": takeSound,
+    "change:problem": () => say(model.get("problem")),
+  };
   for (const name of [...WISHES, "menus"]) listeners[`change:${name}`] = showSettings;
   for (const [name, listener] of Object.entries(listeners)) model.on(name, listener);
-  const sized = new ResizeObserver(() => requestAnimationFrame(draw));
+  const sized = new ResizeObserver(redraw);
   sized.observe(pictures);
-  const themed = new MutationObserver(() => requestAnimationFrame(draw));
+  const themed = new MutationObserver(redraw);
   themed.observe(document.body, { attributeFilter: ["data-jp-theme-light", "data-jp-theme-name"] });
 
   showSettings();
   takeSound();
   say(model.get("problem"));
-  root.nmsynth = { player, latencies, live: () => live, held: () => held }; // for measurements
+  const { latencies, moves } = log;
+  root.nmsynth = { player, latencies, moves, live: () => live, held: () => held }; // to measure by
 
   return () => {
+    cancelAnimationFrame(drawing);
     for (const [name, listener] of Object.entries(listeners)) model.off(name, listener);
     sized.disconnect();
     themed.disconnect();

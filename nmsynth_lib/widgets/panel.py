@@ -8,6 +8,7 @@ Explained in notebook 00, "Play it".
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Mapping, Sequence
 
@@ -17,14 +18,17 @@ import traitlets
 from nmsynth_lib.errors import UnknownPhraseError
 from nmsynth_lib.performance import Performance
 from nmsynth_lib.phrases import loop_seconds, phrases, varied
+from nmsynth_lib.rerendering import Rerenderer
+from nmsynth_lib.schema import InstrumentSpec
 from nmsynth_lib.widgets.answering import Answering
 from nmsynth_lib.widgets.parts import script, styles
+from nmsynth_lib.widgets.stand_in import StandIn
 from nmsynth_lib.widgets.words import longest_notes, note_sound
 
 _FADE_SECONDS = 0.02
 
 
-class HearIt(Answering):
+class HearIt(StandIn, Answering):
     """A panel to play an instrument with.
 
     Every setting is a trait, so another cell can move it: `panel.controls = {"openness": 127}`.
@@ -37,7 +41,7 @@ class HearIt(Answering):
       note_length: Per cent of the written lengths.
       transpose: Semitones.
       pcm: The sound, int16 little-endian, one loop long.
-      heard: Figures and words about that sound.
+      heard: Figures about that sound, and a moment later words.
     """
 
     SETTINGS = ("phrase", "instrument", "controls", "velocity", "note_length", "transpose")
@@ -67,6 +71,8 @@ class HearIt(Answering):
         """
         self._performances = dict(performances or phrases())
         self._loaded = {_name(one): one for one in instruments or _shipped_names()}
+        self._players: dict[str, Rerenderer] = {}
+        self._numbers = itertools.count(1)  # of the sounds
         names = list(self._loaded)
         super().__init__(
             phrase=next(iter(self._performances)),
@@ -107,20 +113,23 @@ class HearIt(Answering):
             guitar = self._loaded[self.instrument] = shared_instrument(guitar)
         return guitar
 
+    def _player(self) -> Rerenderer:
+        """What plays the chosen instrument and remembers what it played."""
+        return self._players.setdefault(self.instrument, Rerenderer(self._guitar()))
+
     def _answer(self, settings: dict) -> dict:
         pcm, heard = self._sound()
-        menus = {**self.menus, "controls": self._sliders()}
-        return {"menus": menus, "pcm": pcm, "heard": {**heard, "settings": settings}}
+        menus = {**self.menus, "controls": sliders(self._guitar().spec)}
+        heard = {**heard, "settings": settings, "number": next(self._numbers)}
+        return {"menus": menus, "pcm": pcm, "heard": heard}
 
     def _sound(self) -> tuple[bytes, dict]:
         guitar, performance = self._guitar(), self.played()
         seconds = loop_seconds(self._performances[self.phrase])
         started = time.perf_counter()
         tail = max(seconds - performance.duration, 0.0)
-        audio = one_loop(guitar.render(performance, tail=tail), seconds, guitar.sample_rate)
-        notes = longest_notes(performance)
-        sounds = [note_sound(audio, performance, note, guitar.sample_rate) for note in notes]
-        longest = max(sounds, key=lambda one: one.measures.offset - one.measures.onset)
+        audio = self._player().render(performance, tail=tail)
+        audio = one_loop(audio, seconds, guitar.sample_rate)
         heard = {
             "seconds": seconds,
             "sample_rate": guitar.sample_rate,
@@ -130,37 +139,28 @@ class HearIt(Answering):
                 channel.name: [list(event) for event in performance.controllers.get(channel.cc, ())]
                 for channel in guitar.spec.style_channels()
             },
-            "words": [one.sentence() for one in sounds],
-            "longest": {
-                "decay_db_per_s": float(np.nan_to_num(longest.measures.decay_db_per_s)),
-                "peak_db": longest.measures.peak_db,
-                "centroid_hz": longest.centroid_hz,
-            },
         }
+        return (np.clip(audio, -1, 1) * 32767).round().astype("<i2").tobytes(), heard
+
+    def _describe(self, settings: dict) -> dict:
+        guitar, performance, audio = self._guitar(), self.played(), self.audio
+        notes = longest_notes(performance)
+        sounds = [note_sound(audio, performance, note, guitar.sample_rate) for note in notes]
+        longest = max(sounds, key=lambda one: one.measures.offset - one.measures.onset)
+        words = [one.sentence() for one in sounds]
         low, high = guitar.spec.pitch_range
         outside = [n.pitch for n in performance.notes if not low <= n.pitch <= high]
         if outside:
-            heard["words"].append(
+            words.append(
                 f"{len(outside)} notes lie outside the pitches that this instrument was trained "
                 f"on ({low} to {high}): what you hear there is a guess."
             )
-        return (np.clip(audio, -1, 1) * 32767).round().astype("<i2").tobytes(), heard
-
-    def _sliders(self) -> list[dict]:
-        """What the instrument's schema says of its style channels."""
-        return [
-            {
-                "name": channel.name,
-                "cc": channel.cc,
-                "label": channel.label or f"{channel.name} (CC{channel.cc})",
-                "low": channel.low,
-                "high": channel.high,
-                "default": channel.default,
-                "low_label": channel.low_label,
-                "high_label": channel.high_label,
-            }
-            for channel in self._guitar().spec.style_channels()
-        ]
+        figures = {
+            "decay_db_per_s": float(np.nan_to_num(longest.measures.decay_db_per_s)),
+            "peak_db": longest.measures.peak_db,
+            "centroid_hz": longest.centroid_hz,
+        }
+        return {"heard": {**self.heard, "words": words, "longest": figures}}
 
     def _repr_mimebundle_(self, **kwargs):
         """The widget, and for pages that cannot load it the same phrase in plain players."""
@@ -171,6 +171,23 @@ class HearIt(Answering):
         if data is not None:
             data["text/html"] = players_html(self._guitar(), self._performances[self.phrase])
         return bundle
+
+
+def sliders(spec: InstrumentSpec) -> list[dict]:
+    """What an instrument's schema says of its style channels: a slider for each."""
+    return [
+        {
+            "name": channel.name,
+            "cc": channel.cc,
+            "label": channel.label or f"{channel.name} (CC{channel.cc})",
+            "low": channel.low,
+            "high": channel.high,
+            "default": channel.default,
+            "low_label": channel.low_label,
+            "high_label": channel.high_label,
+        }
+        for channel in spec.style_channels()
+    ]
 
 
 def one_loop(audio: np.ndarray, seconds: float, sample_rate: int) -> np.ndarray:

@@ -12,7 +12,10 @@ function menu(label, onChange) {
 }
 
 // A labelled slider. With `written` it has a box that leaves the matter to the MIDI file (null).
-function slider({ label, low, high, start, written, lowLabel, highLabel, unit = "" }, onMove) {
+// `spell` says a value, where the number and its unit do not.
+function slider(settings, onMove) {
+  const { label, low, high, start, written, lowLabel, highLabel, unit = "" } = settings;
+  const spell = settings.spell ?? ((value) => `${value}${unit}`);
   const id = freshId();
   const range = element("input", { id, type: "range", min: `${low}`, max: `${high}`, step: "1" });
   range.value = start;
@@ -31,7 +34,7 @@ function slider({ label, low, high, start, written, lowLabel, highLabel, unit = 
     parts.push(element("div", { class: "ends", "aria-hidden": "true" }, ...words));
   }
   const text = () => {
-    const number = `${range.value}${unit}`;
+    const number = spell(Number(range.value));
     const edge = Number(range.value) === high ? highLabel : Number(range.value) === low && lowLabel;
     output.textContent = box.checked ? "file" : number;
     const spoken = edge ? `${number}, ${edge}` : number;

@@ -2,27 +2,64 @@
 // kept. Python answers by raising "answered" to the number of the question.
 
 const SILENCE_MS = 6000; // without an answer for so long, say so
+const SOUNDS_STAY = "The sounds you have still play.";
 const SILENT =
   "Python has not answered for 6 seconds: the kernel is busy or has stopped. The sounds you " +
   "have still play; to move the sliders again wait, or restart the kernel and run the cell.";
+const KERNEL_GONE =
+  `The kernel has stopped. ${SOUNDS_STAY} To move the sliders again, restart the kernel (menu ` +
+  "Kernel) and run this cell.";
+const KERNEL_BUSY =
+  `The kernel has been busy for 6 seconds, perhaps with another cell. ${SOUNDS_STAY} Your newest ` +
+  "setting is heard as soon as it is done; to end it now, interrupt the kernel (menu Kernel).";
+const KERNEL_FORGOT =
+  `The kernel does not know this widget: it was started anew. ${SOUNDS_STAY} Run this cell again.`;
+const KERNEL_AWAY =
+  `There is no connection to the kernel. ${SOUNDS_STAY} Look whether the Jupyter server runs, ` +
+  "then reload the page.";
+
+// What the front end knows of the kernel: "idle", "busy", "gone", "away", or "" where it tells not.
+function kernelState(model) {
+  const kernel = model.widget_manager?.kernel;
+  if (!kernel) return "";
+  if (kernel.isDisposed || ["dead", "terminating"].includes(kernel.status)) return "gone";
+  if (kernel.connectionStatus && kernel.connectionStatus !== "connected") return "away";
+  return ["idle", "busy"].includes(kernel.status) ? kernel.status : "";
+}
+
+const SAID_OF_KERNEL = { gone: KERNEL_GONE, busy: KERNEL_BUSY, idle: KERNEL_FORGOT };
+SAID_OF_KERNEL.away = KERNEL_AWAY;
 
 // Sends wishes to Python, one at a time, the newest last; tells when Python does not answer.
+// onAnswer(since, times): since is the time stamp of the oldest wish that is answered, or null;
+// times are the stations of the question, on the page's clock in ms: key, sent, received (by
+// Python), made, back. onSilence(words): nobody answers, and why.
 class Wire {
   constructor(model, onAnswer, onSilence) {
     Object.assign(this, { model, onAnswer, onSilence, wishes: {}, asked: 0, timer: 0 });
     this.since = null; // when the oldest wish of the question on its way was made
-    this.listener = () => this.#answered();
+    this.nextSince = null; // the same of the wishes that wait
+    this.sent = null;
+    this.silent = false;
+    this.listener = () => queueMicrotask(() => this.#answered()); // after all that came with it
     model.on("change:answered", this.listener);
   }
 
   get busy() {
-    return this.asked > 0;
+    return this.asked > 0 && !this.silent;
+  }
+
+  // Whether something is on its way or waits: what Python has now is then not the newest.
+  get waiting() {
+    return this.busy || Object.keys(this.wishes).length > 0;
   }
 
   wish(name, value, timeStamp) {
     this.wishes[name] = value;
     this.nextSince ??= timeStamp;
-    if (!this.busy) this.#send();
+    const state = kernelState(this.model);
+    if (state === "gone") this.onSilence(KERNEL_GONE);
+    else if (!this.busy && !(this.silent && state === "busy")) this.#send();
   }
 
   close() {
@@ -31,25 +68,52 @@ class Wire {
   }
 
   #send() {
-    this.asked = this.model.get("answered") + 1;
+    const { model } = this;
+    // Another view of the same widget may have asked, too.
+    this.asked = Math.max(model.get("asked"), model.get("answered")) + 1;
     this.since = this.nextSince;
     this.nextSince = null;
-    for (const [name, value] of Object.entries(this.wishes)) this.model.set(name, value);
+    this.silent = false;
+    for (const [name, value] of Object.entries(this.wishes)) model.set(name, value);
     this.wishes = {};
-    this.model.set("asked", this.asked);
+    model.set("asked", this.asked);
     clearTimeout(this.timer);
     this.timer = setTimeout(() => {
-      this.asked = 0;
-      this.onSilence();
+      this.silent = true;
+      this.onSilence(SAID_OF_KERNEL[kernelState(model)] ?? SILENT);
     }, SILENCE_MS);
-    this.model.save_changes();
+    this.sent = performance.now();
+    model.save_changes();
   }
 
   #answered() {
-    if (this.model.get("answered") < this.asked) return;
+    if (!this.asked || this.model.get("answered") < this.asked) return;
+    const { received, made } = this.model.get("clock") ?? {};
+    const times = { key: this.since, sent: this.sent, back: performance.now() };
+    times.received = received - performance.timeOrigin;
+    times.made = made - performance.timeOrigin;
     clearTimeout(this.timer);
     this.asked = 0;
-    this.onAnswer(this.since);
+    this.silent = false;
+    this.onAnswer(this.since, times);
     if (Object.keys(this.wishes).length) this.#send();
+  }
+}
+
+// The stations of the newest moves, for measurements: `latencies` from key to sound in ms, and
+// `moves`, the same in parts.
+class MoveLog {
+  constructor(most = 2000) {
+    Object.assign(this, { most, latencies: [], moves: [] });
+  }
+
+  add(times, scheduled, bytes) {
+    if (times.key === null) return;
+    this.latencies.push(scheduled - times.key);
+    this.moves.push({ ...times, scheduled, bytes });
+    if (this.moves.length > this.most) {
+      this.latencies.shift();
+      this.moves.shift();
+    }
   }
 }
