@@ -3,8 +3,8 @@
 Road: key -> performance -> controls -> instrument -> [live notes] -> keyboard.
 A file says when each note will end; a finger does not. So the network is told "not known", the
 value that the schema declares for `to_offset`, as it was in part of its training. When the finger
-lets go nothing has to be rendered: what the release takes from a note is read off the network
-beforehand, as a gain over time, and laid over what sounds.
+lets go nothing has to be rendered: what the release takes from a note has been measured before, as
+a gain over time, and is laid over what sounds.
 Explained in notebook 04, "Play it with your fingers".
 """
 
@@ -17,12 +17,14 @@ import numpy as np
 
 from nmsynth_lib.controls import Controls, scaled
 from nmsynth_lib.errors import ControlRangeError
+from nmsynth_lib.level_measures import level_db, level_window, running_energy
 from nmsynth_lib.performance import Note, Performance
 
 LONGEST_S = 10.0  # that a note can be held
-RELEASE_AT_S, RELEASE_S = 0.256, 0.4  # when the note is let go that the release is read from; shown
-SLOWEST_RELEASE = 60.0  # dB/s: a release that the network forgets still ends
-ENDED_DB = -90.0
+RELEASE_AT_S, RELEASE_S = 0.128, 0.4  # when a note is let go to read off its release; how much
+USUAL_RELEASE, SLOWEST_RELEASE = 150.0, 60.0  # dB/s: of a note that is lost in noise; at least
+NOISE_DB, ENDED_DB = -72.0, -90.0  # dB re full scale; dB
+FEWEST = 5  # values that tell how fast a release falls
 
 Moves = Mapping[str, Sequence[tuple[float, float]]]
 
@@ -97,36 +99,35 @@ def let_go(guitar, note: Performance, at: float, n_frames: int) -> tuple[Perform
     return ended, curves
 
 
-def release_gain_db(guitar, note: Performance, every: float = 0.004) -> np.ndarray:
-    """What the release takes from a note: the loudness of all partials, let go re held.
+def release_gain_db(
+    guitar, note: Performance, held: np.ndarray, every: float = 0.004
+) -> np.ndarray:
+    """What the release takes from a note: its level when it was let go early, re held.
 
-    It is read off the decoder, which is quicker than rendering both and knows no noise floor.
+    Where the released note gets lost in the noise, it is taken to go on falling as before.
 
     Args:
       guitar: A loaded instrument.
       note: From `live_note`.
+      held: Its first second at least, from `held_audio`.
       every: Seconds between two values.
 
     Returns:
-      dB, falling, the first value for `every` seconds after the finger has let go.
+      dB, falling, the first value for `every` seconds after the finger has let go; 0.4 s of it.
 
     Explained in notebook 04, "Play it with your fingers".
     """
-    rates = guitar.spec.rates
-    n_frames = round((RELEASE_AT_S + RELEASE_S) * rates.frame_rate)
-    ended, curves = let_go(guitar, note, RELEASE_AT_S, n_frames)
-    short = replace(note, notes=[replace(note.notes[0], offset=RELEASE_AT_S + RELEASE_S)])
-    held = guitar.parameters(short, 0.0, guitar.curves(note, n_frames))
-    released = guitar.parameters(ended, RELEASE_S, curves)
-    first = round(RELEASE_AT_S * rates.frame_rate)
-    powers = [_power(said)[first:n_frames] for said in (released, held)]
-    fall = np.minimum.accumulate(10 * np.log10(powers[0] / powers[1]))
-    since = (1 + np.arange(len(fall))) / rates.frame_rate
-    wanted = np.arange(every, RELEASE_S + every / 2, every)
-    gain = np.interp(wanted, since, np.minimum(fall, -SLOWEST_RELEASE * since))
-    return np.maximum(gain, ENDED_DB)
-
-
-def _power(said: dict[str, np.ndarray]) -> np.ndarray:
-    """Power of all partials, [n_frames], never zero."""
-    return np.square(said["amplitude"][:, None] * said["distribution"]).sum(axis=1) + 1e-14
+    rate, window = guitar.sample_rate, level_window(note.notes[0].pitch)
+    ended, curves = let_go(guitar, note, RELEASE_AT_S, round(guitar.spec.rates.frame_rate))
+    released = guitar.render(ended, tail=1.0 - RELEASE_AT_S, curves=curves)
+    since = np.arange(every, RELEASE_S + every / 2, every)
+    starts = RELEASE_AT_S + since - window / 2
+    loud, soft = (
+        level_db(running_energy(audio), rate, starts, window) for audio in (held, released)
+    )
+    lost = np.flatnonzero(soft < NOISE_DB)
+    known = lost[0] if len(lost) else len(soft)
+    fall = np.minimum.accumulate(np.minimum(soft - loud, 0.0))
+    usual = -USUAL_RELEASE if known < FEWEST else fall[known - 1] / since[known - 1]
+    fall[known:] = (fall[known - 1] if known else 0.0) + usual * (since[known:] - since[known - 1])
+    return np.maximum(np.minimum(fall, -SLOWEST_RELEASE * since), ENDED_DB)

@@ -94,7 +94,7 @@ class Keyboard(StandIn, Answering):
         played = live_note(pitch, velocity, wanted.get("moves") or {}, guitar)
         audio = held_audio(guitar, played, seconds)
         whole = seconds > BEGINNING_S
-        release = release_gain_db(guitar, played, RELEASE_STEP_S) if whole else []
+        release = release_gain_db(guitar, played, audio, RELEASE_STEP_S) if whole else []
         note = {
             "wanted": wanted,
             "instrument": settings["instrument"],
