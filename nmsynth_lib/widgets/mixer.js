@@ -79,7 +79,7 @@ function render({ model, el }) {
   const strips = {};
   const stemRows = stems.map((name) => strip(name, name));
   const partialRows = single.map(({ label }) => strip(label, label));
-  const master = gainSlider("Master", "master level", (db) => move({ master: db }));
+  const master = gainSlider("Master", "Master level", (db) => move({ master: db }));
   const summary = element("summary", {}, "Partials of the harmonic part");
   summary.dataset.lmSuppressShortcuts = "true";
   const fold = element("details", { open: true }, summary);

@@ -106,8 +106,9 @@ def phrase_of(music: str | Path | Performance, guitar) -> Performance:
     """
     from nmsynth_lib.phrases import phrases
 
-    known = phrases() if isinstance(music, str) else {}
-    return known[music] if music in known else guitar.performance(music)
+    if isinstance(music, str) and music in (known := phrases()):
+        return known[music]
+    return guitar.performance(music)
 
 
 def loaded(instrument):
