@@ -21,6 +21,7 @@ import yaml
 
 from nmsynth_lib.errors import QuizError
 from nmsynth_lib.widgets.parts import script, styles
+from nmsynth_lib.widgets.stand_in import StandIn
 
 QUESTIONS = Path(__file__).resolve().parents[2] / "assets" / "questions"
 TITLE = "Predict, then hear"
@@ -77,7 +78,7 @@ class Question:
         return f"<p><strong>{TITLE}.</strong> {asked} Open the answer that you expect.</p>{folded}"
 
 
-class Quiz(anywidget.AnyWidget):
+class Quiz(StandIn, anywidget.AnyWidget):
     """A question in the page.
 
     Attributes:
