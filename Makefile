@@ -43,6 +43,7 @@ test: setup ## check and test everything, notebooks included; PYTEST_ARGS="-k na
 	$(VENV_PYTHON) -m ruff check .
 	$(VENV_PYTHON) -m ruff format --check .
 	$(VENV_PYTHON) -m nbstripout --verify notebooks/*.ipynb
+	$(VENV_PYTHON) tools/lint_scripts.py
 	$(VENV_PYTHON) -m pytest $(PYTEST_ARGS)
 
 notebooks: setup ## execute every notebook without a network; print seconds and peak memory

@@ -67,9 +67,9 @@ function render({ model, el }) {
 
   // Where each style channel stands. One whose rest is an end, as a mute is, begins at the other.
   function standing() {
-    const set = model.get("controls");
+    const chosen = model.get("controls");
     const start = ({ low, high, default: rest }) => (rest > low && rest < high ? rest : high);
-    return Object.fromEntries(channels().map((one) => [one.name, set[one.name] ?? start(one)]));
+    return Object.fromEntries(channels().map((one) => [one.name, chosen[one.name] ?? start(one)]));
   }
 
   let shows = {};
