@@ -41,6 +41,7 @@ CELLS = {
     ),
 }
 OPENNESS = "Openness (CC55)"
+KERNEL = {"name": "python3", "display_name": "Python 3"}  # else JupyterLab asks
 ROOTS = {"explorer": "section.nmsynth-explorer", "hear_it": "section.nmsynth-hear"}
 # Stations of a move, each with the one before.
 PARTS = {
@@ -112,7 +113,9 @@ def measured(widget: str, n_moves: int, n_long: int) -> dict[str, float]:
 
     with tempfile.TemporaryDirectory() as scratch, sync_playwright() as playwright:
         notebook = Path(scratch) / "latency.ipynb"
-        book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(CELLS[widget])])
+        book = nbformat.v4.new_notebook(
+            cells=[nbformat.v4.new_code_cell(CELLS[widget])], metadata={"kernelspec": KERNEL}
+        )
         nbformat.write(book, notebook)
         flags = [*CHROMIUM_FLAGS, "--js-flags=--expose-gc", "--enable-precise-memory-info"]
         browser = playwright.chromium.launch(executable_path=chromium(), args=flags)

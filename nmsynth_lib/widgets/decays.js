@@ -76,7 +76,8 @@ class DecayView {
       if (one.law !== null) this.#law(pen, one, colours.ink, { x, y });
     }
     pen.restore();
-    this.#names(pen, names, bottom);
+    const paper = getComputedStyle(this.canvas).getPropertyValue("--jp-layout-color1").trim();
+    this.#names(pen, names, bottom, paper || "#fff");
   }
 
   #axes(pen, { x, y, plot, bottom, colours }) {
@@ -147,9 +148,12 @@ class DecayView {
   }
 
   // Names beside their lines, moved down where two would lie on each other.
-  #names(pen, names, bottom) {
+  #names(pen, names, bottom, paper) {
     const placed = [];
     pen.textAlign = "left";
+    pen.lineJoin = "round";
+    pen.lineWidth = 4;
+    pen.strokeStyle = paper; // a margin, where a name crosses another line
     for (const name of names.sort((a, b) => a.y - b.y)) {
       const width = pen.measureText(name.text).width;
       let place = Math.max(name.y, 7);
@@ -159,6 +163,7 @@ class DecayView {
         name.x < other.x + other.width + 4;
       while (placed.some(meets) && place < bottom - LINE_HEIGHT) place += 2;
       placed.push({ x: name.x, y: place, width });
+      pen.strokeText(name.text, name.x, place);
       pen.fillStyle = name.colour;
       pen.fillText(name.text, name.x, place);
     }

@@ -160,9 +160,9 @@ class Explorer(StandIn, Answering):
             self.seconds = seconds
 
     def _take_pasted(self, _change) -> None:
+        self.paste_problem = ""  # first: a setting that is taken is answered at once
         try:
             self.setting = str(self.pasted.get("text", ""))
-            self.paste_problem = ""
         except Exception as error:  # shown beside what was pasted
             self.paste_problem = str(error)
 

@@ -37,20 +37,17 @@ function render({ model, el }) {
 
   const playButton = element("button", { type: "button", class: "play" }, "Play");
   const player = new LoopPlayer(() => (playButton.textContent = "Play"));
-  playButton.addEventListener("click", async () => {
-    if (player.playing) return player.stop();
-    playButton.textContent = "Stop";
-    await started();
-    requestAnimationFrame(moveCursor);
-  });
+  playButton.addEventListener("click", () => (player.playing ? player.stop() : play()));
 
-  // Until the browser has seen a gesture it lets nothing sound; then it goes on by itself.
-  async function started() {
+  // Until the browser has seen a gesture it lets nothing sound.
+  async function play() {
     const waiting = setTimeout(() => player.playing || say(UNHEARD), 500);
     await player.play();
     clearTimeout(waiting);
     if (problem.textContent === UNHEARD) say("");
-    if (!player.playing) playButton.textContent = "Play";
+    if (!player.playing) return;
+    playButton.textContent = "Stop";
+    requestAnimationFrame(moveCursor);
   }
 
   const loopBox = element("input", { type: "checkbox", checked: true });

@@ -20,9 +20,10 @@ const KERNEL_AWAY =
 
 // What the front end knows of the kernel: "idle", "busy", "gone", "away", or "" where it tells not.
 function kernelState(model) {
-  const kernel = model.widget_manager?.kernel;
-  if (!kernel) return "";
-  if (kernel.isDisposed || ["dead", "terminating"].includes(kernel.status)) return "gone";
+  const manager = model.widget_manager;
+  if (!manager || !("kernel" in manager)) return "";
+  const { kernel } = manager; // JupyterLab's is null once the session has ended
+  if (!kernel || kernel.isDisposed || ["dead", "terminating"].includes(kernel.status)) return "gone";
   if (kernel.connectionStatus && kernel.connectionStatus !== "connected") return "away";
   return ["idle", "busy"].includes(kernel.status) ? kernel.status : "";
 }
@@ -78,12 +79,19 @@ class Wire {
     this.wishes = {};
     model.set("asked", this.asked);
     clearTimeout(this.timer);
-    this.timer = setTimeout(() => {
-      this.silent = true;
-      this.onSilence(SAID_OF_KERNEL[kernelState(model)] ?? SILENT);
-    }, SILENCE_MS);
+    this.timer = setTimeout(() => this.#unanswered(), SILENCE_MS);
     this.sent = performance.now();
-    model.save_changes();
+    try {
+      model.save_changes();
+    } catch {
+      this.#unanswered(); // the way to the kernel is closed
+    }
+  }
+
+  #unanswered() {
+    clearTimeout(this.timer);
+    this.silent = true;
+    this.onSilence(SAID_OF_KERNEL[kernelState(this.model)] ?? SILENT);
   }
 
   #answered() {
