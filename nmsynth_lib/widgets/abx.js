@@ -6,7 +6,7 @@ const ANSWERS = { 1: "A", 2: "B" };
 
 function render({ model, el }) {
   const root = element("section", {
-    class: "nmsynth-abx",
+    class: "nmsynth nmsynth-abx",
     "aria-label": "Blind listening test",
     tabindex: "0",
   });
@@ -66,10 +66,8 @@ function render({ model, el }) {
     element(
       "div",
       { class: "row" },
-      element("label", { for: pairId }, "Compare"),
-      pairMenu,
-      element("label", { for: trialsId }, "Trials"),
-      trialsMenu,
+      element("div", { class: "field" }, element("label", { for: pairId }, "Compare"), pairMenu),
+      element("div", { class: "field" }, element("label", { for: trialsId }, "Trials"), trialsMenu),
     ),
     element("div", { class: "row" }, listen.A, listen.B, listen.X, stop),
     element("div", { class: "row" }, ...answers, bar),

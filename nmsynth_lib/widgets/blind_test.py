@@ -21,13 +21,14 @@ from nmsynth_lib.errors import NmsynthError
 from nmsynth_lib.files import appearing
 from nmsynth_lib.listening import TRIALS, ListeningTest, Pair, checked_pairs, same_lengths
 from nmsynth_lib.loudness import loudness_matched
-from nmsynth_lib.widgets.parts import script
+from nmsynth_lib.widgets.parts import script, styles
+from nmsynth_lib.widgets.stand_in import StandIn
 
 COLUMNS = ("pair", "trial", "x", "answer", "right")
 FADE = 0.010  # seconds at both ends, so that the loop does not click
 
 
-class Abx(anywidget.AnyWidget):
+class Abx(StandIn, anywidget.AnyWidget):
     """A blind test of one pair at a time.
 
     Attributes:
@@ -39,7 +40,7 @@ class Abx(anywidget.AnyWidget):
     """
 
     _esm = script("player.js", "elements.js", "abx.js")
-    _css = Path(__file__).parent / "abx.css"
+    _css = styles("abx.css")
 
     labels = traitlets.List().tag(sync=True)
     pair = traitlets.Unicode().tag(sync=True)

@@ -2,7 +2,7 @@
 
 function render({ model, el }) {
   const status = element("p", { class: "status", role: "status" });
-  const alarm = element("p", { class: "alarm", role: "alert" });
+  const alarm = element("p", { class: "problem alarm", role: "alert" });
   const wide = element("div", { class: "wide" });
   const narrow = element("div", { class: "narrow" });
   const words = element("p", { class: "words" });
@@ -11,7 +11,7 @@ function render({ model, el }) {
   el.replaceChildren(
     element(
       "section",
-      { class: "nmsynth-training", "aria-label": "A training run" },
+      { class: "nmsynth nmsynth-training", "aria-label": "A training run" },
       status,
       alarm,
       wide,

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import datetime
 import weakref
-from pathlib import Path
 
 import anywidget
 import traitlets
@@ -26,13 +25,14 @@ from nmsynth_lib.loss_curves import (
 )
 from nmsynth_lib.performance import OPENNESS_CC, Performance
 from nmsynth_lib.widgets.loss_svg import NARROW, loss_svg
-from nmsynth_lib.widgets.parts import script
+from nmsynth_lib.widgets.parts import script, styles
+from nmsynth_lib.widgets.stand_in import StandIn
 
 MOST_SOUNDS = 8  # players that are kept: the first, and the last ones
 STOP = "To stop it, press the square in the toolbar: the best weights are kept."
 
 
-class TrainingView(anywidget.AnyWidget):
+class TrainingView(StandIn, anywidget.AnyWidget):
     """Watches a run; give it to `train(..., watch=view)`.
 
     Attributes:
@@ -45,7 +45,7 @@ class TrainingView(anywidget.AnyWidget):
     """
 
     _esm = script("elements.js", "training_view.js")
-    _css = Path(__file__).parent / "training_view.css"
+    _css = styles("training_view.css")
 
     status = traitlets.Unicode("Nothing has been trained yet.").tag(sync=True)
     alarm = traitlets.Unicode().tag(sync=True)
@@ -95,6 +95,8 @@ class TrainingView(anywidget.AnyWidget):
             self.narrow_picture = loss_svg(rows, self.references, NARROW)
         if self.sound_every is not None and (_is_over(run) or run.seconds() >= self._next_sound):
             self._play(run)
+        if _is_over(run):
+            self._renew_stand_in()
 
     def _begin(self, run) -> None:
         """Another run: measures what it is compared with, and forgets the former one's sounds."""

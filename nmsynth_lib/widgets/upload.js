@@ -8,7 +8,7 @@ const KINDS = ".wav,.flac,.mp3,.ogg,.mid,.midi,.zip,.yaml";
 
 function render({ model, el }) {
   const root = element("section", {
-    class: "nmsynth-upload",
+    class: "nmsynth nmsynth-upload",
     "aria-label": "Check a recording of your own",
   });
   el.append(root);

@@ -22,13 +22,14 @@ from nmsynth_lib.take_findings import Finding, findings, verdict
 from nmsynth_lib.take_plots import plot_check
 from nmsynth_lib.take_table import check_rows, correction_text
 from nmsynth_lib.uploaded_takes import LIMIT_MB, UploadedTakes
-from nmsynth_lib.widgets.parts import script
+from nmsynth_lib.widgets.parts import script, styles
+from nmsynth_lib.widgets.stand_in import StandIn
 
 GRADES = {"unfit": "Unfit", "warning": "Warning", "note": "Note"}
 DRAWN = 6  # takes whose picture is shown
 
 
-class UploadCheck(anywidget.AnyWidget):
+class UploadCheck(StandIn, anywidget.AnyWidget):
     """Upload takes, read the verdict, put right what can be put right.
 
     Attributes:
@@ -39,7 +40,7 @@ class UploadCheck(anywidget.AnyWidget):
     """
 
     _esm = script("elements.js", "upload.js")
-    _css = Path(__file__).parent / "upload.css"
+    _css = styles("upload.css")
 
     limit = traitlets.Int().tag(sync=True)
     where = traitlets.Unicode().tag(sync=True)
