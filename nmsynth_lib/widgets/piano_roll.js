@@ -68,10 +68,9 @@ function toolRow(desk) {
     desk.redraw();
     desk.say(`${pitchName(desk.view.low)} to ${pitchName(desk.view.high)} are shown.`);
   };
-  const fit = () => {
-    desk.view.fit();
-    desk.redraw();
-    desk.say(`All ${inSeconds(desk.view.total)} are shown.`);
+  const showAll = () => {
+    desk.say("");
+    desk.showAll();
   };
   return element(
     "div",
@@ -86,7 +85,7 @@ function toolRow(desk) {
     element("span", { class: "gap" }),
     button("Zoom in", () => desk.zoom(2)),
     button("Zoom out", () => desk.zoom(0.5)),
-    button("Show all", fit),
+    button("Show all", showAll),
     button("Higher", shift(6)),
     button("Lower", shift(-6)),
     element("label", {}, desk.follows, "Follow"),

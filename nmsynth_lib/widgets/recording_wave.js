@@ -46,7 +46,7 @@ class RecordingWave {
     const middle = RULER + (view.height - RULER) / 2;
     const scale = (0.46 * (view.height - RULER)) / this.loudest;
     pen.fillStyle = colours.ink;
-    pen.globalAlpha = 0.22;
+    pen.globalAlpha = 0.32;
     this.columns(view.start, view.span, Math.floor(view.plot)).forEach(([low, high], column) => {
       const [top, bottom] = [middle - high * scale, middle - low * scale];
       pen.fillRect(LEFT + column, top, 1, Math.max(bottom - top, 1));

@@ -1,5 +1,7 @@
 // The piano roll's common state: what is drawn, what is chosen, what is heard, and the wire.
 
+const EMPTY_SECONDS = 4; // that a roll shows at least
+const ROOM_SECONDS = 2; // behind all that there is, to draw on
 const REQUEST_MS = 15000; // without an answer to an import, export or piece for so long, say so
 
 // Requests to Python that are answered one by one: import, export, pieces of the recording.
@@ -40,14 +42,15 @@ class RollDesk {
     const { pitch_range: range, channels, recording } = model.get("setup");
     Object.assign(this, { model, channels, recording, me: freshId() });
     Object.assign(this, { selected: new Set(), anchor: null, lane: null, wave: null });
-    Object.assign(this, { noteTool: "draw", laneTool: "curve", grid: 0.05, heardSeconds: 0 });
+    Object.assign(this, { noteTool: "draw", laneTool: "curve", grid: 0.05 });
     [this.closed, this.tried] = [false, false];
     [this.helpId, this.laneHelpId] = [freshId(), freshId()];
     this.edits = new RollEdits(model.get("roll"));
     const pitches = this.edits.notes.map((note) => note.pitch);
-    this.view = new RollView(Math.min(...range, ...pitches), Math.max(...range, ...pitches));
-    this.middle = Math.round((range[0] + range[1]) / 2);
     this.onsets = recording?.onsets ?? [];
+    this.view = new RollView(Math.min(...range, ...pitches), Math.max(...range, ...pitches));
+    this.view.fit(this.seconds);
+    this.middle = Math.round((range[0] + range[1]) / 2);
     const silent = (words) => this.complain((this.silence = words));
     this.wire = new Wire(model, (_since, times) => this.#answered(times), silent);
     this.requests = new Requests(model, () => silent(SILENT));
@@ -155,8 +158,22 @@ class RollDesk {
       this.view.low = Math.min(this.view.low, ...pitches);
       this.view.high = Math.max(this.view.high, ...pitches);
     }
-    this.view.fit();
+    this.pad.reset();
+    this.showAll();
+  }
+
+  showAll() {
+    this.view.fit(this.seconds);
     this.redraw();
+    this.say(`${this.words.textContent} ${inSeconds(this.view.span)} are shown.`.trim());
+  }
+
+  // From the beginning to the end of the notes and of the recording; a whole half second.
+  get seconds() {
+    const { notes } = this.edits;
+    const last = Math.max(0, ...notes.map((note) => note.offset));
+    const own = notes.length ? Math.ceil(2 * (last + 0.3)) / 2 : 0;
+    return Math.max(own, this.recording?.seconds ?? EMPTY_SECONDS);
   }
 
   // Python, or another view of this widget, has put another roll in the place of this one.
@@ -175,11 +192,9 @@ class RollDesk {
     const bytes = this.model.get("pcm");
     const samples = samplesFromBytes(bytes);
     const label = this.model.get("setup").instrument;
-    this.heardSeconds = heard.seconds;
     const [rate, size] = [heard.sample_rate, bytes.byteLength];
     this.#setSounds({ samples, rate, label, heard, bytes: size });
     this.heardWords.textContent = heard.words.join(" ");
-    this.#extend();
     this.redraw();
   }
 
@@ -256,14 +271,9 @@ class RollDesk {
     this.log.add(times, performance.now() + 1000 * START_SECONDS, this.live.bytes);
   }
 
-  #extend() {
-    const last = Math.max(0, ...this.edits.notes.map((note) => note.offset));
-    this.view.extend(Math.max(this.heardSeconds, this.recording?.seconds ?? 0, last + 0.5));
-  }
-
   refresh() {
     for (const id of this.selected) if (!this.edits.note(id)) this.selected.delete(id);
-    this.#extend();
+    this.view.extend(this.seconds + ROOM_SECONDS);
     this.undoButton.setAttribute("aria-disabled", `${!this.edits.past.length}`);
     this.redoButton.setAttribute("aria-disabled", `${!this.edits.future.length}`);
     this.showFields();

@@ -79,40 +79,9 @@ class LanePad {
     pen.clip();
     drawGrid(pen, view, colours, grid, { from: 0, to: height });
     const { preview } = this.drag ?? {};
-    this.#drawCurve(pen, colours, preview ?? this.points, plot);
+    drawCurve(pen, view, colours, this, preview ?? this.points);
     if (this.drag?.stroke) this.#drawStroke(pen, colours);
     pen.restore();
-  }
-
-  #drawCurve(pen, colours, points, plot) {
-    const { view } = this.desk;
-    const [left, right] = [LEFT, LEFT + plot];
-    pen.strokeStyle = colours.held;
-    pen.lineWidth = 2;
-    pen.beginPath();
-    let value = this.channel.default;
-    pen.moveTo(left, this.y(points.length ? laneValue(points, view.start, value) : value));
-    points.forEach(([time, next], i) => {
-      if (!i || !points[i - 1][2]) pen.lineTo(view.x(time), this.y(value));
-      pen.lineTo(view.x(time), this.y(next));
-      value = next;
-    });
-    if (!points.length) pen.setLineDash([4, 4]); // nothing is written: the default holds
-    pen.lineTo(Math.max(right, view.x(points.at(-1)?.[0] ?? 0)), this.y(value));
-    pen.stroke();
-    pen.setLineDash([]);
-    pen.lineTo(right, this.y(this.channel.low));
-    pen.lineTo(left, this.y(this.channel.low));
-    pen.globalAlpha = 0.16;
-    pen.fillStyle = colours.held;
-    pen.fill();
-    pen.globalAlpha = 1;
-    for (const [time, level] of points) {
-      const chosen = time === this.at;
-      const size = chosen ? 5 : 3;
-      pen.fillStyle = chosen ? colours.ink : colours.held;
-      pen.fillRect(view.x(time) - size, this.y(level) - size, 2 * size, 2 * size);
-    }
   }
 
   #drawStroke(pen, colours) {
@@ -211,14 +180,19 @@ class LanePad {
 
   #set(time, value, glides, since) {
     const outcome = this.desk.edits.setPoint(this.channel.cc, time, value, glides);
-    if (outcome.done) this.at = tidyTime(time);
+    if (outcome.done) {
+      this.at = tidyTime(time);
+      outcome.words = this.#words();
+    }
     this.desk.did(outcome, since);
+    if (outcome.done) this.desk.view.reveal(this.at, this.at);
   }
 
   // Moves the chosen point.
   moveTo(time, value, glides, since) {
     const outcome = this.desk.edits.movePoint(this.channel.cc, this.at, time, value, glides);
     if (outcome.done && time !== this.at) this.at = tidyTime(time);
+    if (outcome.done) outcome.words = this.#words();
     this.desk.did(outcome, since);
   }
 

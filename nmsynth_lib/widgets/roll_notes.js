@@ -8,13 +8,14 @@ const FREE_LENGTH = 0.25; // seconds of a note that is clicked in or added by ke
 
 class NotesPad {
   constructor(desk) {
-    Object.assign(this, { desk, drag: null, length: FREE_LENGTH, velocity: 100 });
+    Object.assign(this, { desk, drag: null });
+    this.reset();
     this.canvas = element("canvas", {
       class: "roll",
       role: "application",
       tabindex: "0",
       "aria-roledescription": "piano roll",
-      "aria-label": "Notes",
+      "aria-label": "Notes of the roll",
       "aria-describedby": desk.helpId,
     });
     this.canvas.dataset.lmSuppressShortcuts = "true";
@@ -26,6 +27,11 @@ class NotesPad {
     this.keys = new NoteKeys(desk, this);
     on("keydown", (event) => this.keys.press(event));
     on("focus", () => desk.say(this.keys.greeting()));
+  }
+
+  // A new roll begins with notes of the usual kind; else the next one is like the last one.
+  reset() {
+    [this.length, this.velocity] = [FREE_LENGTH, 100];
   }
 
   // What is to be drawn: the notes as they are, or as the drag has them.
@@ -70,7 +76,7 @@ class NotesPad {
     if (event.button || this.drag) return;
     const { desk } = this;
     const { offsetX: x, offsetY: y } = event;
-    if (y < RULER || x < LEFT) return desk.seek(Math.max(desk.view.time(x), 0));
+    if (y < RULER || x < LEFT - EDGE_PX) return desk.seek(Math.max(desk.view.time(x), 0));
     this.canvas.setPointerCapture(event.pointerId);
     const hit = this.#hit(x, y, REACH_PX[event.pointerType] ?? REACH_PX.mouse);
     const time = Math.max(desk.view.time(x), 0);
@@ -186,6 +192,7 @@ class NotesPad {
       [this.length, this.velocity] = [note.offset - note.onset, note.velocity];
     }
     desk.did(outcome, since);
+    if (outcome.done) desk.view.reveal(note.onset, note.offset, note.pitch);
   }
 
   // A note in words, with its place in the row.

@@ -3,7 +3,7 @@
 const RULER = 18; // pixels above the rows: the times, where a click moves the play head
 const SHORTEST_SPAN = 0.02; // seconds that fill the roll at the closest
 const BLACK_KEYS = new Set([1, 3, 6, 8, 10]);
-const GRID_LINES_PX = 7; // a grid finer than that is drawn every second, fourth… line
+const GRID_LINES_PX = 10; // a grid finer than that is drawn every second, fourth… line
 const LABELS_PX = 62; // between times on the ruler
 
 // Places on the time axis, shared by the roll and its lanes, and on the pitch axis of the roll.
@@ -45,16 +45,16 @@ class RollView {
     this.start = Math.min(Math.max(start, 0), Math.max(this.total - this.span, 0));
   }
 
-  fit() {
-    [this.start, this.span] = [0, this.total];
+  // Shows so many seconds from the beginning.
+  fit(seconds) {
+    [this.start, this.span] = [0, seconds];
+    this.total = Math.max(this.total, seconds);
   }
 
-  // Room for all that there is; what was seen stays, and all stays seen if it was.
+  // Room to scroll to; what is seen stays where it is.
   extend(total) {
-    const allSeen = this.span >= this.total - HAIR;
-    this.total = Math.max(total, SHORTEST_SPAN);
-    if (allSeen || this.span > this.total) this.fit();
-    else this.scroll(this.start);
+    this.total = Math.max(total, this.span);
+    this.scroll(this.start);
   }
 
   // Scrolls as little as needed to show a stretch of time and a pitch.
@@ -223,4 +223,35 @@ function drawOnsets(pen, view, colours, onsets, height) {
     pen.fill();
   }
   pen.setLineDash([]);
+}
+
+// The points [time, value, glides] of a lane, joined as they are heard.
+function drawCurve(pen, view, colours, lane, points) {
+  const [left, right] = [LEFT, LEFT + view.plot];
+  let value = lane.channel.default;
+  pen.strokeStyle = colours.held;
+  pen.lineWidth = 2;
+  pen.beginPath();
+  pen.moveTo(left, lane.y(laneValue(points, view.start, value)));
+  points.forEach(([time, next], i) => {
+    if (!i || !points[i - 1][2]) pen.lineTo(view.x(time), lane.y(value));
+    pen.lineTo(view.x(time), lane.y(next));
+    value = next;
+  });
+  if (!points.length) pen.setLineDash([4, 4]); // nothing is written: the default holds
+  pen.lineTo(Math.max(right, view.x(points.at(-1)?.[0] ?? 0)), lane.y(value));
+  pen.stroke();
+  pen.setLineDash([]);
+  pen.lineTo(right, lane.y(lane.channel.low));
+  pen.lineTo(left, lane.y(lane.channel.low));
+  pen.globalAlpha = 0.16;
+  pen.fillStyle = colours.held;
+  pen.fill();
+  pen.globalAlpha = 1;
+  for (const [time, level] of points) {
+    const chosen = time === lane.at;
+    const size = chosen ? 5 : 3;
+    pen.fillStyle = chosen ? colours.ink : colours.held;
+    pen.fillRect(view.x(time) - size, lane.y(level) - size, 2 * size, 2 * size);
+  }
 }
