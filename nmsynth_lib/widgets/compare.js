@@ -29,10 +29,10 @@ function render({ model, el }) {
   el.append(root);
 
   const nameOf = (number) => String.fromCharCode(65 + number);
-  const gainWords = ({ gain_db }) =>
-    model.get("matched") && gain_db < -0.05
-      ? `turned down by ${signed(-gain_db)} dB`
-      : `as it is${gain_db < -0.05 ? `, ${signed(-gain_db)} dB louder than the quietest` : ""}`;
+  const gainWords = ({ gain_db }) => {
+    if (!model.get("matched") || Math.abs(gain_db) < 0.05) return "as it is";
+    return `turned ${gain_db < 0 ? "down" : "up"} by ${Math.abs(gain_db).toFixed(1)} dB`;
+  };
 
   function closeViews() {
     Object.values(views).forEach(({ spectrum }) => spectrum.close());

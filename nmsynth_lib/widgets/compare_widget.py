@@ -1,8 +1,9 @@
 """Compare: instruments or settings on one phrase, equally loud, one spectrogram each on one scale.
 
 Road: settings -> Performance -> instrument -> loudness -> [compare] -> ears: a leaf.
-The sounds go to the page as they are, with the gain that makes each as loud as the quietest; the
-page applies it or not. The page part is `compare.js` on `player_bar.js`.
+The sounds go to the page as they are, with the gain that makes all equally loud, and the loudest
+sample no larger than it was; the page applies it or not. The page part is `compare.js` on
+`player_bar.js`.
 Explained in notebook 04, "Velocity against openness".
 """
 
@@ -44,8 +45,8 @@ class Compare(StandIn, anywidget.AnyWidget):
     """Sounds side by side; switching goes on at the same place.
 
     Attributes:
-      takes: `label`, `pcm` (int16 little-endian, as it is), `gain_db` (to be as loud as the
-        quietest) and `words` of each sound, all of one length.
+      takes: `label`, `pcm` (int16 little-endian, as it is), `gain_db` (to be as loud as
+        the others) and `words` of each sound, all of one length.
       matched: Whether the gains apply: all equally loud, or each as it is.
       heard: Letter of the sound that is heard, from A.
       sample_rate: Of all, Hz.
@@ -85,7 +86,7 @@ class Compare(StandIn, anywidget.AnyWidget):
           AudioFileError: none or more than six, or a sound that cannot be played.
         """
         known = checked_sounds(list(sounds.values()), list(sounds), MOST_SOUNDS, "compare")
-        gains = matching_gains_db(list(known.values()), sample_rate)
+        gains = _equal_gains_db(list(known.values()), sample_rate)
         longest = max(len(sound) for sound in known.values())
         takes = [
             {
@@ -100,7 +101,7 @@ class Compare(StandIn, anywidget.AnyWidget):
 
     @property
     def gains_db(self) -> dict[str, float]:
-        """Label to the gain that makes it as loud as the quietest, dB."""
+        """Label to the gain that makes it as loud as the others, dB."""
         return {take["label"]: take["gain_db"] for take in self.takes}
 
     @property
@@ -174,6 +175,14 @@ def compare(
 
         return display(HTML(widget._plain()))
     return widget
+
+
+def _equal_gains_db(sounds: list[np.ndarray], sample_rate: int) -> np.ndarray:
+    """Gains to one A-weighted level, the highest at which no sample exceeds today's largest."""
+    gains = matching_gains_db(sounds, sample_rate)
+    peaks = np.array([np.abs(sound).max() for sound in sounds])
+    matched = (peaks * 10 ** (gains / 20)).max()
+    return gains + 20 * np.log10(peaks.max() / matched) if matched > 0 else gains
 
 
 def _played(take: Any, phrase: str | Path | Performance, instrument: str | object):

@@ -3,6 +3,7 @@
 
 const LOWEST_GAIN = -40; // dB
 const HIGHEST_GAIN = 12;
+const MOST_NAMED = 4; // silent parts; of more one only says that there are
 const WRITE_MS = 200; // after the last move, tell Python and say in words what is heard
 const UNMOVED = { gains: {}, muted: [], soloed: [], master: 0 };
 const amplitude = (db) => 10 ** (db / 20);
@@ -206,9 +207,10 @@ function render({ model, el }) {
       });
     };
     const [heard, silent] = [listed(true), listed(false)];
+    const rest = silent.length > MOST_NAMED ? "All else is silent" : `Silent: ${silent.join(", ")}`;
     words.textContent =
       `${heard.length ? `You hear ${heard.join(", ")}.` : "You hear nothing."} ` +
-      `${silent.length ? `Silent: ${silent.join(", ")}. ` : ""}` +
+      `${silent.length ? `${rest}. ` : ""}` +
       `Master ${signed(mix.master, 0)} dB, ${bar.peakText.textContent}.` +
       (sounding[parts.findIndex(({ label }) => label === "reverb")] && silent.length
         ? " The reverb is the room's answer to the whole sound, silent parts too."
@@ -234,7 +236,8 @@ function render({ model, el }) {
     tell();
   };
   model.on("change:mix", takeMix);
-  bar.setTakes([sound]);
+  apply(UNMOVED);
+  bar.setTakes([sound]); // the waveform's scale is that of the sound as rendered
   takeMix();
   root.nmsynth = { bar, player: bar.player, rendered, mix: () => mix }; // for measurements
 

@@ -153,9 +153,9 @@ class PlayerBar {
     this.say(`Kept as ${letter}${this.live.label ? `: ${this.live.label}` : ""}.`);
   }
 
-  // Shows the sound again whose samples were changed in place: a mix, whose parts play as before.
+  // Shows the sound again whose samples were changed in place, on the same scale: a mix, whose
+  // parts play as before.
   changed() {
-    this.#put(this.letter, this.shown);
     this.#label();
     this.redraw();
   }
