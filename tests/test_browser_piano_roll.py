@@ -317,6 +317,28 @@ def test_whoever_has_only_a_keyboard_can_do_everything(roll):
     assert roll.lane_points() == []
 
 
+def test_a_finger_moves_what_it_hardly_hits(roll):
+    """A note is taken from 12 pixels beside its row, and the page stays where it is."""
+    roll.emptied()
+    roll.draw(1.0, 1.5, 50)
+    x, y = roll.place(1.25, 50)
+    there = roll.place(2.25, 55)
+    finger = roll.page.context.new_cdp_session(roll.page)
+
+    def touch(kind, *points):
+        places = [{"x": x, "y": y} for x, y in points]
+        finger.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": places})
+
+    beside = 12 + roll.look("desk.view.rowHeight") / 2
+    touch("touchStart", (x, y + beside))
+    for part in (0.3, 0.7, 1.0):
+        touch("touchMove", (x + part * (there[0] - x), y + beside + part * (there[1] - y)))
+    touch("touchEnd")
+    finger.detach()
+    assert near(roll.rows(), [[55, 100, 2.0, 2.5]])
+    assert roll.place(2.25, 55) == there
+
+
 def test_a_curve_is_drawn_by_hand_and_erased(roll):
     roll.emptied()
     roll.choose("Lanes", "Curve")
@@ -343,8 +365,8 @@ def test_a_change_is_heard_and_how_soon(roll, record_property):
     )
     roll.look("desk.log.latencies.length = 0")
     slow = []
-    for number in range(20):
-        if number % 5 == 0:
+    for number in range(12):
+        if number % 4 == 0:
             slow.append(slowness(0.2))
         roll.press("Alt+ArrowUp" if number % 2 else "Alt+ArrowDown")
         roll.settled()
@@ -355,8 +377,8 @@ def test_a_change_is_heard_and_how_soon(roll, record_property):
     record_property("key_to_sound_ms_p95", round(p95))
     record_property("slowness", round(np.median(slow), 2))
     print(f"key to sound: median {median:.0f} ms, p95 {p95:.0f} ms, slowness {np.median(slow):.1f}")
-    assert len(latencies) == 20
-    assert median / np.median(slow) < 300
+    assert len(latencies) == 12
+    assert median / np.median(slow) < 150
 
 
 def test_a_midi_file_is_imported_or_refused_in_words(roll, midi_dir, tmp_path):
@@ -404,10 +426,11 @@ def test_it_looks_right_and_shuts_nobody_out(session, roll, theme, width):
         wide = one.root.evaluate("""root => [...root.querySelectorAll('*')].filter(
           (node) => !node.hidden && node.getBoundingClientRect().right >
             root.getBoundingClientRect().right + 1).map((node) => node.outerHTML.slice(0, 80))""")
-        faults = serious_faults(roll.page, ".nmsynth-roll")
-        one.root.evaluate("root => (root.style.width = root.style.maxWidth = '')")
         assert wide == []
-        assert faults == []
+    faults = serious_faults(roll.page, ".nmsynth-roll")
+    for one in (roll, take):
+        one.root.evaluate("root => (root.style.width = root.style.maxWidth = '')")
+    assert faults == []
 
 
 def test_a_recording_is_annotated_until_the_check_finds_it_fit(session):
@@ -474,3 +497,17 @@ def heard_as_recorded(roll):
 
 def test_no_error_on_the_console(session):
     assert session["errors"] == []
+
+
+def test_when_the_kernel_is_gone_it_says_so_and_keeps_what_is_drawn(session, roll):
+    """Last, because it takes the kernel away."""
+    roll.emptied()
+    session["lab"].kill_kernels()
+    roll.page.wait_for_timeout(1000)  # for JupyterLab's notice
+    for accept in roll.page.locator(".jp-Dialog button.jp-mod-accept").all():
+        accept.click()
+    roll.draw(0.5, 1.0, 50)
+    alert = roll.root.get_by_role("alert")
+    alert.wait_for()
+    assert "kernel" in alert.inner_text()
+    assert near(roll.rows(), [[50, 100, 0.5, 1.0]])
