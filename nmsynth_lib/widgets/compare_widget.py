@@ -50,6 +50,8 @@ class Compare(StandIn, anywidget.AnyWidget):
       matched: Whether the gains apply: all equally loud, or each as it is.
       heard: Letter of the sound that is heard, from A.
       sample_rate: Of all, Hz.
+
+    Explained in notebook 04, "Velocity against openness".
     """
 
     _esm = script(

@@ -49,6 +49,8 @@ class Mixer(StandIn, anywidget.AnyWidget):
         What is missing is not moved. Muting wins over soloing, a soloed partial over a soloed stem.
       name: Of the sound.
       sample_rate: Hz.
+
+    Explained in notebook 04, "Which part of the sound?".
     """
 
     _esm = script(

@@ -39,6 +39,8 @@ class Player(StandIn, anywidget.AnyWidget):
       takes: What can be heard, `label` and `pcm` (int16 little-endian) each.
       heard: Letter of the take that is heard, from A; setting it switches.
       sample_rate: Of all takes, Hz.
+
+    Explained in notebook 04, "One note, every openness".
     """
 
     _esm = script(

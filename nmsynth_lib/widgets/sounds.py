@@ -35,6 +35,8 @@ def checked_sounds(
     Raises:
       AudioFileError: too many or none, not as many labels, a label twice, or a sound that is
         empty, has several channels, is louder than full scale, or is not a number.
+
+    Explained in notebook 04, "One note, every openness".
     """
     names = list(labels) if labels is not None else numbered(len(sounds))
     if not 1 <= len(sounds) <= most:
@@ -103,6 +105,8 @@ def phrase_of(music: str | Path | Performance, guitar) -> Performance:
 
     Raises:
       NotMidiError: neither a phrase nor a MIDI file.
+
+    Explained in notebook 04, "Which part of the sound?".
     """
     from nmsynth_lib.phrases import phrases
 
