@@ -49,6 +49,9 @@ test: setup ## check and test everything, notebooks included; PYTEST_ARGS="-k na
 notebooks: setup ## execute every notebook without a network; print seconds and peak memory
 	@$(VENV_PYTHON) tools/run_notebooks.py notebooks/*.ipynb
 
+site: setup ## the executed notebooks and the documents as pages that play: build/site
+	@$(VENV_PYTHON) tools/make_site.py
+
 bench: setup ## measure speed against the seed-sized baseline (8 minutes); BENCH_ARGS=--quick: 3
 	@$(VENV_PYTHON) -m nmsynth_lib.cli bench $(BENCH_ARGS)
 

@@ -265,6 +265,12 @@ def cost_of_notebooks() -> dict[str, tuple[int, int]]:
     return {name: (int(seconds), int(megabytes)) for name, seconds, megabytes in table}
 
 
+def loads() -> list[list[float]]:
+    """What the load check gave: learners, seconds, processor seconds, MB of kernel and server."""
+    table = rows(parts(text_of("deploy.md"))["How it was measured"])
+    return [[float(cell) for cell in row] for row in table]
+
+
 def test_costs_are_those_that_the_notebooks_state():
     for name, (seconds, megabytes) in cost_of_notebooks().items():
         text = (ROOT / "notebooks" / f"{name}.ipynb").read_text(encoding="utf-8")
@@ -276,7 +282,10 @@ def test_costs_are_those_that_the_notebooks_state():
 def test_a_learner_gets_what_the_largest_notebook_needs():
     given = helm_values()["singleuser"]
     largest = max(megabytes for _, megabytes in cost_of_notebooks().values())
-    server = int(re.search(r"(\d+) MB for the server", text_of("deploy.md")).group(1))
+    server = max(row[4] for row in loads())
+    assert f"{largest} MB for the largest notebook and {server:.0f} MB for the server" in " ".join(
+        text_of("deploy.md").split()
+    )
     assert gigabytes(given["memory"]["guarantee"]) >= (largest + server) / 1000
     smallest = min(megabytes for _, megabytes in cost_of_notebooks().values())
     assert gigabytes(given["memory"]["limit"]) >= (largest + server + smallest) / 1000
@@ -288,16 +297,14 @@ def test_a_learner_gets_what_the_largest_notebook_needs():
 def test_the_sizes_for_30_and_300_follow_from_the_costs():
     costs = cost_of_notebooks()
     memory = gigabytes(helm_values()["singleuser"]["memory"]["guarantee"])
-    work = {
-        name[:2]: 2 * seconds for name, (seconds, _) in costs.items()
-    }  # both cores, all the time
+    work = loads()[0][2], 2 * costs["02_training"][0]  # measured; both cores, all the time
     table = rows(parts(text_of("deploy.md"))["How large?"])
     assert [int(row[0]) for row in table] == [30, 300]
     for row in table:
         learners, gb, cores, hear_it, training = map(int, row[:5])
         assert gb == math.ceil(learners * memory)
-        assert hear_it == pytest.approx(learners * work["00"] / cores, abs=1)
-        assert training == pytest.approx(learners * work["02"] / cores, abs=1)
+        assert hear_it == pytest.approx(learners * work[0] / cores, abs=1)
+        assert training == pytest.approx(learners * work[1] / cores, abs=1)
         n_nodes = {"one": 1, "seven": 7}[row[5].split()[0]]
         of_cores, of_memory = map(int, re.findall(r"\d+", row[5]))
         assert n_nodes * of_cores == cores
