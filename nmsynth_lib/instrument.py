@@ -27,7 +27,7 @@ from nmsynth_lib.instrument_files import (
 from nmsynth_lib.performance import Performance
 from nmsynth_lib.schema import InstrumentSpec
 
-RENDER_FRAMES = 250  # frames a block when rendering at once: 1 s at 16 kHz and a hop of 64
+RENDER_FRAMES = 252  # frames a block when rendering at once: 1 s, and 4 s are four such blocks
 LONG_FRAMES = 500  # the same for long pieces, where fewer and larger blocks are a fifth faster
 LONG_PIECE = 8 * LONG_FRAMES  # frames from which a piece is long; little is computed past its end
 CURVE_FRAMES = 2000  # frames that control curves are computed for at a time

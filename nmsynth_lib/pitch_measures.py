@@ -193,7 +193,9 @@ def partial_levels(
     frames = _frames(audio, sample_rate, times, n_window)
     turn = 2j * np.pi * f0_hz * np.asarray(partials, float) / sample_rate
     basis = np.exp(-turn[:, None] * np.arange(n_window)) * window * (2 / window.sum())
-    return times, 20 * np.log10(np.abs(basis @ frames.T) + 1e-9)
+    # Real numbers, and the frames first: an eighth of the time of one complex product.
+    both = frames @ np.concatenate([basis.real, basis.imag]).T
+    return times, 20 * np.log10(np.hypot(*np.split(both.T, 2)) + 1e-9)
 
 
 def partial_decay(

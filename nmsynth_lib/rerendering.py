@@ -11,7 +11,6 @@ Explained in notebook 04, "Inside one held note".
 from __future__ import annotations
 
 import threading
-import zlib
 from collections import OrderedDict
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
@@ -117,7 +116,7 @@ class Rerenderer:
             return sound.copy()
 
     def _rendered(
-        self, performance: Performance, seed: int, tail: float, weights: int | None
+        self, performance: Performance, seed: int, tail: float, weights: Hashable
     ) -> np.ndarray:
         """The sound, begun with what is left of the former one."""
         guitar = self.instrument
@@ -133,12 +132,13 @@ class Rerenderer:
         same = self._same_blocks(made_of, before, curves)
         audio = np.empty(n_blocks * n_frames * rates.hop, np.float32)
         rng = np.random.default_rng(seed)
-        if same:
-            states = list(self._former.states[: same + 1])
-            audio[: same * n_frames * rates.hop] = self._former.audio[: same * n_frames * rates.hop]
-            rng.bit_generator.state = states[same][1]
+        if same is None:
+            states, same = [(guitar._start(performance), rng.bit_generator.state)], 0
         else:
-            states = [(guitar._start(performance), rng.bit_generator.state)]
+            states = list(self._former.states[: same + 1])
+            first = same * n_frames * rates.hop
+            audio[:first] = self._former.audio[:first]
+            rng.bit_generator.state = states[same][1]
         for block in range(same, n_blocks):
             now = curves.stretch(block * n_frames, n_frames)
             stems, state = guitar._block(now, rng, states[block][0])
@@ -148,26 +148,28 @@ class Rerenderer:
         self._former = _Former(made_of, before, curves, audio, states)
         return audio[:n_samples]
 
-    def _same_blocks(self, made_of: Hashable, before: Controls, curves: Controls) -> int:
-        """How many blocks at the beginning sound as they did in the former rendering."""
+    def _same_blocks(self, made_of: Hashable, before: Controls, curves: Controls) -> int | None:
+        """How many blocks at the beginning sound as they did in the former rendering.
+
+        Returns:
+          None where not even the silence before sample 0 is the same.
+        """
         former = self._former
         if former is None or former.made_of != made_of:
-            return 0
+            return None
         if _first_change(former.before, before) is not None:
-            return 0
+            return None
         n_frames = made_of[1]
         most = min(len(former.curves.f0_hz), len(curves.f0_hz)) // n_frames
         change = _first_change(former.curves, curves)
         return most if change is None else min(most, change // n_frames)
 
-    def _weights(self) -> int | None:
-        """A sum over the network's weights: an instrument may be trained on while it is played."""
+    def _weights(self) -> Hashable:
+        """Sums over the network's weights: an instrument may be trained on while it is played."""
         if not isinstance(self.instrument, Instrument):
             return None
-        total = 0
-        for weight in self.instrument.model.weights:
-            total = zlib.crc32(np.ascontiguousarray(weight.numpy()), total)
-        return total
+        arrays = [weight.numpy() for weight in self.instrument.model.weights]
+        return tuple(int(array.view(np.uint32).sum(dtype=np.uint64)) for array in arrays)
 
 
 def _first_change(some: Controls, other: Controls) -> int | None:

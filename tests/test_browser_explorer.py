@@ -308,13 +308,15 @@ def test_no_error_on_the_console(session):
     assert session["errors"] == []
 
 
-def test_where_the_browser_lets_nothing_sound_it_says_so(one, chromium, chromium_path):
+def test_where_the_browser_lets_nothing_sound_it_says_so(session, chromium, chromium_path):
     """A page that was loaded and never touched: no script may start a sound in it."""
     gestures = "--autoplay-policy=document-user-activation-required"
     flags = [flag for flag in CHROMIUM_FLAGS if not flag.startswith("--autoplay")]
     strict = chromium.browser_type.launch(executable_path=chromium_path, args=[*flags, gestures])
     page = strict.new_page()
-    page.goto(one.page.url, wait_until="domcontentloaded")
+    lab = session["lab"]
+    address = f"http://127.0.0.1:{lab.port}/lab/tree/one.ipynb?token={lab.token}"
+    page.goto(address, wait_until="domcontentloaded")
     # Whatever Playwright itself evaluates counts as a gesture; a plain command does not.
     console = page.context.new_cdp_session(page)
 
