@@ -58,6 +58,7 @@ class Compare(StandIn, anywidget.AnyWidget):
         "player.js",
         "elements.js",
         "pictures.js",
+        "position_wave.js",
         "player_bar.js",
         "spectrum_view.js",
         "compare.js",

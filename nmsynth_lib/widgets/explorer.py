@@ -61,6 +61,7 @@ class Explorer(StandIn, Answering):
         "sliders.js",
         "wire.js",
         "pictures.js",
+        "position_wave.js",
         "player_bar.js",
         "spectrum_view.js",
         "decays.js",

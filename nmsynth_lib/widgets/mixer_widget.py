@@ -54,7 +54,13 @@ class Mixer(StandIn, anywidget.AnyWidget):
     """
 
     _esm = script(
-        "player.js", "elements.js", "pictures.js", "player_bar.js", "spectrum_view.js", "mixer.js"
+        "player.js",
+        "elements.js",
+        "pictures.js",
+        "position_wave.js",
+        "player_bar.js",
+        "spectrum_view.js",
+        "mixer.js",
     )
     _css = styles("mixer.css")
 

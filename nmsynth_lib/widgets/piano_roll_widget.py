@@ -57,9 +57,9 @@ class PianoRoll(StandIn, Answering):
 
     SETTINGS = ("roll",)
     _esm = script(
-        "player.js", "elements.js", "sliders.js", "wire.js", "pictures.js", "player_bar.js",
-        "lane_points.js", "roll_edits.js", "roll_view.js", "roll_keys.js", "roll_notes.js",
-        "roll_lanes.js", "recording_wave.js", "roll_fields.js", "roll_desk.js",
+        "player.js", "elements.js", "sliders.js", "wire.js", "pictures.js", "position_wave.js",
+        "player_bar.js", "lane_points.js", "roll_edits.js", "roll_view.js", "roll_keys.js",
+        "roll_notes.js", "roll_lanes.js", "recording_wave.js", "roll_fields.js", "roll_desk.js",
         "piano_roll.js",
     )  # fmt: skip
     _css = styles("piano_roll.css")

@@ -13,6 +13,35 @@ function samplesFromBytes(bytes) {
   return Float32Array.from(new Int16Array(copy), (sample) => sample / 32767);
 }
 
+// A WAV file, 16 bits, one channel.
+function wavFile({ samples, rate }) {
+  const bytes = 2 * samples.length;
+  const view = new DataView(new ArrayBuffer(44 + bytes));
+  const text = (at, word) => [...word].forEach((c, i) => view.setUint8(at + i, c.charCodeAt(0)));
+  const number = (at, value) => view.setUint32(at, value, true);
+  const short = (at, value) => view.setUint16(at, value, true);
+  text(0, "RIFF");
+  number(4, 36 + bytes);
+  text(8, "WAVEfmt ");
+  number(16, 16); // bytes of the format
+  short(20, 1); // PCM
+  short(22, 1); // channel
+  number(24, rate);
+  number(28, 2 * rate); // bytes a second
+  short(32, 2); // bytes a frame
+  short(34, 16); // bits
+  text(36, "data");
+  number(40, bytes);
+  samples.forEach((sample, i) => {
+    const whole = Math.round(32767 * Math.min(1, Math.max(-1, sample)));
+    view.setInt16(44 + 2 * i, whole, true);
+  });
+  return new Blob([view], { type: "audio/wav" });
+}
+
+const fileName = (label) =>
+  `${label.replace(/[^\p{L}\p{N}]+/gu, "_").replace(/^_+|_+$/g, "") || "sound"}.wav`;
+
 class LoopPlayer {
   constructor(onStop) {
     this.onStop = onStop;

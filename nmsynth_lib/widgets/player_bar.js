@@ -2,7 +2,7 @@
 // level, download; and a waveform that is a slider for the position.
 //
 // Takes have letters. Kept ones come first, the live one, which changes while it is heard, last.
-// Joined after player.js, elements.js and pictures.js.
+// Joined after player.js, elements.js, pictures.js and position_wave.js.
 
 const BLOCKED = "The browser waits for a click: press Play.";
 const BLOCKED_MS = 500; // after so long without sound, say so
@@ -12,35 +12,6 @@ const decibels = (level) => 20 * Math.log10(Math.max(level, 1e-9));
 const loudestOf = (samples) => samples.reduce((most, one) => Math.max(most, Math.abs(one)), 0);
 const signed = (number, digits = 1) => number.toFixed(digits).replace("-", "−");
 
-// A WAV file, 16 bits, one channel.
-function wavFile({ samples, rate }) {
-  const bytes = 2 * samples.length;
-  const view = new DataView(new ArrayBuffer(44 + bytes));
-  const text = (at, word) => [...word].forEach((c, i) => view.setUint8(at + i, c.charCodeAt(0)));
-  const number = (at, value) => view.setUint32(at, value, true);
-  const short = (at, value) => view.setUint16(at, value, true);
-  text(0, "RIFF");
-  number(4, 36 + bytes);
-  text(8, "WAVEfmt ");
-  number(16, 16); // bytes of the format
-  short(20, 1); // PCM
-  short(22, 1); // channel
-  number(24, rate);
-  number(28, 2 * rate); // bytes a second
-  short(32, 2); // bytes a frame
-  short(34, 16); // bits
-  text(36, "data");
-  number(40, bytes);
-  samples.forEach((sample, i) => {
-    const whole = Math.round(32767 * Math.min(1, Math.max(-1, sample)));
-    view.setInt16(44 + 2 * i, whole, true);
-  });
-  return new Blob([view], { type: "audio/wav" });
-}
-
-const fileName = (label) =>
-  `${label.replace(/[^\p{L}\p{N}]+/gu, "_").replace(/^_+|_+$/g, "") || "sound"}.wav`;
-
 class PlayerBar {
   #sounds = {}; // letter -> {samples, rate, label?, …} or null
   #takes; // letters of the kept takes
@@ -49,9 +20,7 @@ class PlayerBar {
   #choices = {}; // letter -> {radio, text}
   #loudest = 0.05; // of all sounds so far: the waveform's scale
   #frame = 0;
-  #drawing = 0;
-  #wave = null;
-  #picture = null; // the waveform without its cursor
+  #wave = null; // PositionWave, once somebody asks for it
   #closers = [];
 
   // takes: letters that the live sound can be kept under. live: whether there is a live sound.
@@ -180,7 +149,7 @@ class PlayerBar {
   seek(seconds) {
     this.player.seek(seconds);
     this.#place();
-    this.#spellPlace();
+    this.#wave?.spell();
   }
 
   // Notes how long it took from a gesture (its timeStamp) until its sound was scheduled.
@@ -202,21 +171,25 @@ class PlayerBar {
     setTimeout(() => URL.revokeObjectURL(href), 60000);
   }
 
-  // A canvas with the waveform, which is a slider for the position; needs pictures.js.
+  // A canvas with the waveform, which is a slider for the position.
   get waveform() {
-    this.#wave ??= this.#makeWave();
-    return this.#wave;
+    if (!this.#wave) {
+      const seek = (seconds) => this.seek(seconds);
+      this.#wave = new PositionWave(this.player, this.label, seek, (event) => this.#waveKey(event));
+      this.redraw();
+    }
+    return this.#wave.canvas;
   }
 
   // Draws the waveform again, once, before the next frame.
   redraw() {
-    cancelAnimationFrame(this.#drawing);
-    if (this.#wave) this.#drawing = requestAnimationFrame(() => this.#draw());
+    const { samples } = this.shown ?? {};
+    if (samples) this.#wave?.show(samples, this.outline?.sound.samples ?? null, this.#loudest);
   }
 
   close() {
     cancelAnimationFrame(this.#frame);
-    cancelAnimationFrame(this.#drawing);
+    this.#wave?.close();
     this.#closers.forEach((close) => close());
     this.player.close();
   }
@@ -268,7 +241,7 @@ class PlayerBar {
     }
     const peak = this.shown ? decibels(loudestOf(this.shown.samples)) : -Infinity;
     this.peakText.textContent = peak < -120 ? "silent" : `peak ${signed(peak)} dBFS`;
-    this.#spellPlace();
+    this.#wave?.spell();
   }
 
   #letterKey(event) {
@@ -284,7 +257,7 @@ class PlayerBar {
     this.playButton.textContent = "Play";
     this.meter.value = LOWEST_DB;
     this.#place();
-    this.#spellPlace();
+    this.#wave?.spell();
   }
 
   #moved() {
@@ -292,95 +265,19 @@ class PlayerBar {
     this.meter.value = Math.max(LOWEST_DB, decibels(this.player.peak));
     this.#place();
     // Said on request only: a screen reader would talk over the sound.
-    if (document.activeElement !== this.#wave) this.#spellPlace();
+    if (document.activeElement !== this.#wave?.canvas) this.#wave?.spell();
     this.#frame = requestAnimationFrame(() => this.#moved());
   }
 
-  #makeWave() {
-    const canvas = element("canvas", {
-      class: "wave",
-      role: "slider",
-      tabindex: "0",
-      "aria-label": `${this.label}: position`,
-      "aria-valuemin": "0",
-    });
-    canvas.dataset.lmSuppressShortcuts = "true";
-    canvas.addEventListener("keydown", (event) => this.#waveKey(event));
-    let held = false;
-    const there = (event) => {
-      const part = (event.offsetX - LEFT) / (canvas.clientWidth - LEFT - RIGHT);
-      this.seek(Math.min(1, Math.max(0, part)) * this.player.seconds);
-    };
-    canvas.addEventListener("pointerdown", (event) => {
-      if (event.button) return;
-      held = true;
-      canvas.setPointerCapture(event.pointerId);
-      there(event);
-    });
-    canvas.addEventListener("pointermove", (event) => held && there(event));
-    for (const name of ["pointerup", "pointercancel"]) {
-      canvas.addEventListener(name, () => (held = false));
-    }
-    this.#closers.push(redrawn(canvas, () => this.redraw()));
-    this.#wave = canvas;
-    this.#spellPlace();
-    return canvas;
-  }
-
   #waveKey(event) {
-    const { position, seconds } = this.player;
-    const page = seconds / 10;
-    const places = {
-      ArrowLeft: position - 0.1,
-      ArrowDown: position - 0.1,
-      ArrowRight: position + 0.1,
-      ArrowUp: position + 0.1,
-      PageDown: position - page,
-      PageUp: position + page,
-      Home: 0,
-      End: seconds,
-    };
-    if (event.key === " ") this.toggle();
-    else if (event.key in places) this.seek(places[event.key]);
-    else return this.#letterKey(event);
+    if (event.key !== " ") return this.#letterKey(event);
+    this.toggle();
     event.preventDefault();
     event.stopPropagation();
   }
 
-  #draw() {
-    const { shown, outline } = this;
-    if (!shown || !this.#wave.clientWidth) return;
-    drawWaveform(this.#wave, shown.samples, outline?.sound.samples ?? null, this.#loudest);
-    this.#picture = new OffscreenCanvas(this.#wave.width, this.#wave.height);
-    this.#picture.getContext("2d").drawImage(this.#wave, 0, 0);
-    this.#place();
-  }
-
-  // Moves the cursor to where the sound is.
   #place() {
-    const { position, seconds } = this.player;
-    this.onMove?.(position);
-    if (!this.#picture) return;
-    const canvas = this.#wave;
-    const ratio = canvas.width / canvas.clientWidth;
-    const part = seconds ? position / seconds : 0;
-    const pen = canvas.getContext("2d");
-    pen.save();
-    pen.setTransform(1, 0, 0, 1, 0, 0);
-    pen.clearRect(0, 0, canvas.width, canvas.height);
-    pen.drawImage(this.#picture, 0, 0);
-    pen.fillStyle = getComputedStyle(canvas).getPropertyValue("--nmsynth-held");
-    const x = LEFT + part * (canvas.clientWidth - LEFT - RIGHT);
-    pen.fillRect(ratio * x - ratio, 0, 2 * ratio, canvas.height);
-    pen.restore();
-  }
-
-  #spellPlace() {
-    if (!this.#wave) return;
-    const { position, seconds } = this.player;
-    this.#wave.setAttribute("aria-valuemax", seconds.toFixed(2));
-    this.#wave.setAttribute("aria-valuenow", position.toFixed(2));
-    const text = `${position.toFixed(2)} of ${seconds.toFixed(2)} seconds`;
-    this.#wave.setAttribute("aria-valuetext", text);
+    this.#wave?.place();
+    this.onMove?.(this.player.position);
   }
 }

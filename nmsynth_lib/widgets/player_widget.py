@@ -47,6 +47,7 @@ class Player(StandIn, anywidget.AnyWidget):
         "player.js",
         "elements.js",
         "pictures.js",
+        "position_wave.js",
         "player_bar.js",
         "spectrum_view.js",
         "player_view.js",
