@@ -62,9 +62,9 @@ class Answering(anywidget.AnyWidget):
     def _answer(self, settings: dict) -> dict:
         """Makes the answer to settings: trait name -> value, shown all at once.
 
-        Whatever it raises becomes `problem`, and the former answer stays.
+        Whatever it raises becomes `problem`, and the former answer stays. Here there is none yet.
         """
-        raise NotImplementedError
+        return {}
 
     def _describe(self, settings: dict) -> dict:
         """What there is to say about the answer to these settings, once there is time for it.
