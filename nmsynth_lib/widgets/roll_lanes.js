@@ -2,7 +2,7 @@
 
 const POINT_PX = { mouse: 9, touch: 18, pen: 12 }; // round a point that still hits it
 const LANE_PAD = 7; // pixels above and below the range of values
-const STEP_SECONDS = 0.02; // of drawn steps when the grid is off
+const LANE_STEP_S = 0.02; // of drawn steps when the grid is off
 const POINT_GAP = 0.5; // seconds to a point that is added behind the last one
 
 class LanePad {
@@ -148,7 +148,7 @@ class LanePad {
   }
 
   #grid() {
-    return this.desk.grid || STEP_SECONDS;
+    return this.desk.grid || LANE_STEP_S;
   }
 
   #drawn() {
