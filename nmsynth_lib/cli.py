@@ -16,7 +16,7 @@ import threading
 import time
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -24,19 +24,19 @@ import typer
 
 from nmsynth_lib import __version__
 from nmsynth_lib.cli_arguments import (
+    Quiet,
+    Seed,
     check_above_zero,
-    check_instrument_name,
     check_transpose,
-    doing,
-    given_schema,
     held_controllers,
-    named_hosts,
     sound_paths,
     surprises,
 )
 from nmsynth_lib.cli_bench import bench_command
 from nmsynth_lib.cli_check import check_command
+from nmsynth_lib.cli_evaluate import evaluate_command
 from nmsynth_lib.cli_fetch import fetch_command
+from nmsynth_lib.cli_train import train_command
 from nmsynth_lib.errors import NmsynthError, OverlapError
 
 if TYPE_CHECKING:
@@ -45,14 +45,8 @@ if TYPE_CHECKING:
     from nmsynth_lib.instrument import Instrument
     from nmsynth_lib.performance import Performance
 
-LARGEST_SEED = 2**31 - 1
 BLOCK = 32000  # samples rendered between two writes
 LONGEST_TAIL = 60.0  # seconds
-
-Seed = Annotated[
-    int, typer.Option(metavar="N", min=0, max=LARGEST_SEED, help="Of all that is random.")
-]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
 
 app = typer.Typer(
     add_completion=False,
@@ -183,129 +177,7 @@ def make_recording_command(
 
 app.command("fetch")(fetch_command)
 app.command("check")(check_command)
-
-
-@app.command("train")
-def train_command(
-    recording: Annotated[
-        Path, typer.Argument(metavar="DIR", help="Takes: NAME.wav|flac|mp3|ogg with NAME.mid.")
-    ],
-    out: Annotated[Path, typer.Option(metavar="INSTRUMENT", help="Instrument folder to make.")],
-    minutes: Annotated[
-        float | None,
-        typer.Option(metavar="M", help="Wall clock, earlier sessions included.  [default: 20]"),
-    ] = None,
-    steps: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="Steps instead of minutes.")
-    ] = None,
-    seed: Seed = 0,
-    resume: Annotated[
-        bool,
-        typer.Option(
-            "--resume",
-            help="Go on where the run in INSTRUMENT stopped, with its schema, and up to its "
-            "--minutes or --steps unless others are given.",
-        ),
-    ] = False,
-    schema: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="An instrument.yaml whose controls and architecture to use instead of the "
-            "guitar's; what it leaves out has its default.",
-        ),
-    ] = None,
-    pitch_shift: Annotated[
-        int,
-        typer.Option(
-            metavar="N",
-            min=0,
-            max=6,
-            help="Train also on copies pitched up and down by 1 to N semitones; for recordings "
-            "with holes, or a short range.",
-        ),
-    ] = 0,
-    workers: Annotated[
-        int,
-        typer.Option(
-            metavar="N",
-            min=1,
-            help="Share every batch among N processes on this machine; for several machines see "
-            "docs/distributed.md.",
-        ),
-    ] = 1,
-    patience: Annotated[
-        int,
-        typer.Option(
-            metavar="N",
-            min=0,
-            help="Stop early when nothing has improved for N epochs of 100 steps; 0: never.",
-        ),
-    ] = 40,
-    listen: Annotated[
-        float | None,
-        typer.Option(metavar="S", help="Every S seconds, play a riff into INSTRUMENT/training."),
-    ] = None,
-    tensorboard: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Write logs for TensorBoard there.")
-    ] = None,
-    quiet: Quiet = False,
-) -> None:
-    """Train an instrument on a folder of takes.
-
-    The best weights so far are in INSTRUMENT at any moment. Ctrl-C ends the training and keeps
-    them; --resume goes on later, and needs no other option.
-
-    \b
-    Examples:
-      nmsynth train takes --out my-guitar --minutes 20
-      nmsynth train takes --out my-guitar --resume
-      nmsynth train takes --out my-guitar --resume --minutes 60
-      nmsynth train takes --out with-vibrato --schema vibrato.yaml
-      nmsynth train takes --out my-guitar --workers 2 --listen 60 --tensorboard logs
-    """  # noqa: D301
-    if minutes is not None and steps is not None:
-        raise NmsynthError("--minutes and --steps: give one of them.")
-    if minutes is not None:
-        check_above_zero("--minutes", minutes)
-    check_instrument_name(out)
-    spec = given_schema(schema, resume)
-    if resume and pitch_shift:
-        raise NmsynthError("--pitch-shift: a resumed run keeps its own; leave it out.")
-    if listen is not None:
-        check_above_zero("--listen", listen)
-    hosts = named_hosts(os.environ.get("TF_CONFIG"), workers)
-    from nmsynth_lib.outputs import made_folder
-
-    with nullcontext() if hosts and hosts[1] else made_folder(out):  # worker 0 alone writes
-        from nmsynth_lib.batches import Recipe
-        from nmsynth_lib.watches import SoundEvery, TensorBoardLogs, all_of
-        from nmsynth_lib.workers import train_together
-
-        watches = [SoundEvery(out, listen)] if listen else []
-        watches += [TensorBoardLogs(tensorboard)] if tensorboard else []
-        history = train_together(
-            recording,
-            out,
-            workers,
-            hosts,
-            minutes=minutes,
-            steps=steps,
-            seed=seed,
-            resume=resume,
-            spec=spec,
-            recipe=Recipe(seed=seed, pitch_shift=pitch_shift, patience=patience),
-            quiet=quiet,
-            watch=all_of(*watches),
-        )
-        if history is None:
-            return
-        if not (out / "instrument.yaml").is_file():
-            raise KeyboardInterrupt  # stopped before the first weights worth keeping
-    if not quiet:
-        best = min(row["held_out_loss"] for row in history)
-        print(f"{out}: {history[-1]['step']} steps, held-out loss {best:.3f}. Hear it: nmsynth "
-              f"render FILE.mid -o FILE.wav --instrument {shlex.quote(str(out))}")  # fmt: skip
+app.command("train")(train_command)
 
 
 @app.command("render")
@@ -387,93 +259,7 @@ def render_command(
               f"times real time) after {loaded - began:.1f} s of loading.")  # fmt: skip
 
 
-@app.command("evaluate")
-def evaluate_command(
-    instrument: Annotated[
-        str, typer.Option(metavar="NAME|DIR", help="Shipped name, or a folder you trained.")
-    ] = "string",
-    recording: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="DIR",
-            help="Takes that it was not trained on.  [default: a melody by the guitar it learnt]",
-        ),
-    ] = None,
-    seconds: Annotated[
-        float, typer.Option(metavar="S", help="Judge at most so much of the recording.")
-    ] = 60.0,
-    seeds: Annotated[
-        int, typer.Option(metavar="N", min=1, max=100, help="Repeat, to see how figures move.")
-    ] = 1,
-    guitar: Annotated[
-        Literal["string", "sampled"] | None,
-        typer.Option(help="Which guitar plays the recording.  [default: what meta.yaml says]"),
-    ] = None,
-    takes: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", help="What it was trained on, for the nearest-note sampler."),
-    ] = None,
-    baseline: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", help="A seed-sized baseline from tools/train_seed_sized.py."),
-    ] = None,
-    quick: Annotated[
-        bool, typer.Option("--quick", help="Leave out copy synthesis, leakage and oscillators.")
-    ] = False,
-    json_file: Annotated[
-        Path | None,
-        typer.Option("--json", metavar="FILE", help="Also write {key: number, ...}."),
-    ] = None,
-    page: Annotated[
-        Path | None,
-        typer.Option("--html", metavar="FILE", help="Also write a page with pictures and sounds."),
-    ] = None,
-    quiet: Quiet = False,
-) -> None:
-    """Judge an instrument on music that it never heard.
-
-    Prints every figure beside its goal and its references, what is wrong in words, and the notes to
-    listen to first. Takes a minute or two; --quick half of that.
-
-    \b
-    Examples:
-      nmsynth evaluate --instrument string
-      nmsynth evaluate --instrument my-guitar --recording held-out --takes takes --html card.html
-      nmsynth evaluate --instrument sampled --seeds 5 --json figures.json
-    """  # noqa: D301
-    import json
-
-    from nmsynth_lib.outputs import check_output
-
-    check_above_zero("--seconds", seconds)
-    outputs = [check_output(path) for path in (json_file, page) if path is not None]
-    if len(set(outputs)) < len(outputs):
-        raise NmsynthError("--json and --html: name two files.")
-    from nmsynth_lib.evaluation import evaluation
-    from nmsynth_lib.files import appearing
-    from nmsynth_lib.report_table import report_text
-
-    report = evaluation(
-        instrument,
-        recording,
-        seconds=seconds,
-        guitar=guitar,
-        training=takes,
-        baseline=baseline,
-        seeds=seeds,
-        quick=quick,
-        step=doing(quiet),
-    )
-    if json_file is not None:
-        with appearing(json_file) as part:
-            part.write_text(json.dumps(report.flat(), indent=2) + "\n", encoding="utf-8")
-    if page is not None:
-        from nmsynth_lib.report_page import report_page
-
-        with appearing(page) as part:
-            part.write_text(report_page(report), encoding="utf-8")
-    if not quiet:
-        print(report_text(report))
+app.command("evaluate")(evaluate_command)
 
 
 @app.command("instruments")

@@ -13,13 +13,22 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from nmsynth_lib.errors import ControlRangeError, NmsynthError, OutputError, WorkersError
 
 if TYPE_CHECKING:
     from nmsynth_lib.performance import Performance
     from nmsynth_lib.schema import InstrumentSpec
+
+LARGEST_SEED = 2**31 - 1
+
+Seed = Annotated[
+    int, typer.Option(metavar="N", min=0, max=LARGEST_SEED, help="Of all that is random.")
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
 
 
 def check_above_zero(option: str, value: float) -> None:
