@@ -62,6 +62,7 @@ def evaluation(
     Explained in notebook 05, "The report card".
     """
     step("loading")
+    trained = None if baseline is None else Baseline.load(baseline)
     if not isinstance(instrument, Instrument):
         instrument = Instrument.load(instrument)
     rate, learnt = instrument.sample_rate, guitar_learnt(instrument.spec)
@@ -88,7 +89,7 @@ def evaluation(
         performance,
         guitar=guitar,
         takes=takes,
-        baseline=_baseline(baseline, guitar, performance, rate, step),
+        baseline=_baseline(trained, guitar, performance, rate, step),
         seeds=seeds,
         quick=quick,
         step=step,
@@ -96,19 +97,19 @@ def evaluation(
 
 
 def _baseline(
-    folder: str | Path | None,
+    trained: Baseline | None,
     guitar: str | None,
     performance: Performance,
     rate: int,
     step: Callable[[str], None],
 ) -> np.ndarray | None:
     """The seed-sized baseline playing the same: by its weights, or as it is shipped."""
-    if folder is None:
+    if trained is None:
         return shipped_baseline(guitar, performance) if guitar and rate == 16000 else None
     step("playing the baseline")
-    loaded = Baseline.load(folder)
-    if loaded.sample_rate != rate:
+    if trained.sample_rate != rate:
         raise RecordingError(
-            f"{folder}: a baseline at {loaded.sample_rate} Hz, the instrument has {rate} Hz."
+            f"A baseline at {trained.sample_rate} Hz, the instrument has {rate} Hz: train one at "
+            "the instrument's rate."
         )
-    return loaded.render(performance)
+    return trained.render(performance)
