@@ -18,7 +18,7 @@ import numpy as np
 
 from nmsynth_lib.batches import Cuts, Recipe
 from nmsynth_lib.checkpoints import Plan
-from nmsynth_lib.controls import Controls, control_curves, inharmonicity
+from nmsynth_lib.controls import control_curves, inharmonicity
 from nmsynth_lib.engines import keras, tf
 from nmsynth_lib.guitars import play
 from nmsynth_lib.losses import SpectrogramLoss
@@ -32,7 +32,6 @@ from nmsynth_lib.seed_sized import (
     SeedSizedModel,
     baseline_cuts,
     compiled,
-    filtered_noise,
 )
 from nmsynth_lib.stock_ddsp import ddsp
 from nmsynth_lib.takes import load_recording
@@ -158,26 +157,7 @@ def baseline_trainer(recording: Path, spec: InstrumentSpec, seed: int = 0) -> Tr
 class TracedBaseline(Baseline):
     """The baseline with each piece of 4 s as one graph instead of op by op: the same sound."""
 
-    def _piece(self, curves: Controls, white: np.ndarray, memory, phase):
-        if memory is None:
-            memory, phase = tf.zeros([1, self.model.spec.architecture.gru_units]), tf.zeros([1] * 3)
-        given = (curves.values[None], curves.f0_hz[None, :, None], white)
-        dry, memory, phase = self._traced(*map(tf.constant, given), memory, phase)
-        return dry.numpy()[0], memory, phase
-
-    @tf.function(reduce_retracing=False)
-    def _traced(self, controls, f0_hz, white, memory, phase):
-        amplitude, distribution, noise, memory = self.model.parameters(controls, memory)
-        said = ddsp.synths.Harmonic().get_controls(amplitude, distribution, f0_hz)
-        harmonic, phase = ddsp.core.streaming_harmonic_synthesis(
-            f0_hz,
-            said["amplitudes"],
-            said["harmonic_distribution"],
-            phase,
-            white.shape[1],
-            self.sample_rate,
-        )
-        return tf.reshape(harmonic, [1, -1]) + filtered_noise(noise, white), memory, phase
+    _dry = tf.function(Baseline._dry, reduce_retracing=False)
 
 
 class Judge:

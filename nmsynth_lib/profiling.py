@@ -2,7 +2,7 @@
 
 Each block of the model is timed alone, forward and backward for training, forward for rendering, as
 a `tf.function` on the shapes and values of real training examples. The blocks take turns, so a busy
-moment of the machine falls on all of them. "MLP and heads" is the decoder less stacks and GRU.
+moment of the machine falls on all of them. "MLP and heads" is the decoder less stacks and memory.
 "rest" is what the whole takes beyond the sum of the blocks: what lies between them; it is below 0
 where blocks that run together overlap on several threads, or share what each alone does for itself.
 Road: beside it; decoder -> synthesis -> losses -> training -> [profiling] -> bench.
@@ -37,7 +37,7 @@ from nmsynth_lib.synthesis import (
 from nmsynth_lib.takes import Take
 
 INPUT, DRAWN = "input pipeline", 6  # batches drawn at once, more than are prepared ahead
-MEMORY, DECODER, HEADS = "GRU", "decoder", "MLP and heads"
+MEMORY, DECODER, HEADS = "memory", "decoder", "MLP and heads"  # memory: GRU or integrators
 REST = "rest"
 WHOLE = "whole"
 Blocks = dict[str, tuple[Callable, list, list]]

@@ -204,8 +204,15 @@ class Baseline:
 
     def _piece(self, curves: Controls, white: np.ndarray, memory, phase):
         """One piece of dry sound [n_samples], and what the next one goes on from."""
-        amplitude, distribution, noise, memory = self.model.parameters(curves.values[None], memory)
-        f0_hz = tf.constant(curves.f0_hz[None, :, None])
+        if memory is None:
+            memory, phase = tf.zeros([1, self.model.spec.architecture.gru_units]), tf.zeros([1] * 3)
+        given = (curves.values[None], curves.f0_hz[None, :, None], white)
+        dry, memory, phase = self._dry(*map(tf.constant, given), memory, phase)
+        return dry.numpy()[0], memory, phase
+
+    def _dry(self, controls, f0_hz, white, memory, phase):
+        """The same of tensors, [1, n_frames, n] and [1, n_samples], op by op."""
+        amplitude, distribution, noise, memory = self.model.parameters(controls, memory)
         said = ddsp.synths.Harmonic().get_controls(amplitude, distribution, f0_hz)
         harmonic, phase = ddsp.core.streaming_harmonic_synthesis(
             f0_hz,
@@ -215,8 +222,7 @@ class Baseline:
             white.shape[1],
             self.sample_rate,
         )
-        dry = tf.reshape(harmonic, [1, -1]) + filtered_noise(noise, tf.constant(white))
-        return dry.numpy()[0], memory, phase
+        return tf.reshape(harmonic, [1, -1]) + filtered_noise(noise, white), memory, phase
 
 
 def baseline_cuts(
