@@ -4,6 +4,7 @@
 VENV_PYTHON = .venv/bin/python
 NOTEBOOK = notebooks/00_hear_it.ipynb
 PYTEST_ARGS =
+TEST_WORKERS = 2
 LAB_ARGS =
 BENCH_ARGS =
 LOCK_ARGS =
@@ -44,7 +45,7 @@ test: setup ## check and test everything, notebooks included; PYTEST_ARGS="-k na
 	$(VENV_PYTHON) -m ruff format --check .
 	$(VENV_PYTHON) -m nbstripout --verify notebooks/*.ipynb
 	$(VENV_PYTHON) tools/lint_scripts.py
-	$(VENV_PYTHON) -m pytest $(PYTEST_ARGS)
+	$(VENV_PYTHON) -m pytest -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 notebooks: setup ## execute every notebook without a network; print seconds and peak memory
 	@$(VENV_PYTHON) tools/run_notebooks.py notebooks/*.ipynb

@@ -7,9 +7,11 @@ import os
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 os.environ.setdefault("MPLBACKEND", "Agg")
+THREADS = "1" if "PYTEST_XDIST_WORKER" in os.environ else "2"  # where another tests as well: one
 for threads in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS"):
-    os.environ.setdefault(threads, "2")
+    os.environ.setdefault(threads, THREADS)
 
+import fcntl
 import shutil
 import signal
 from collections import Counter
@@ -36,6 +38,9 @@ CHROMIUM_FLAGS = [
     "--autoplay-policy=no-user-gesture-required",
 ]
 
+# Files that take a minute or more, without one test that does.
+LONG = ("bench", "damages", "losses", "notebook_training", "report", "training", "workers")
+
 # Examples take as long as a busy machine needs; CI tries the same ones every time.
 hypothesis.settings.register_profile("local", deadline=None)
 hypothesis.settings.register_profile("ci", deadline=None, derandomize=True)
@@ -43,10 +48,37 @@ hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "local")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whatever uses Chromium is a browser test."""
+    """Whatever uses Chromium is a browser test; files that take long come first.
+
+    Files are dealt out whole (`--dist loadfile`), so that what one makes for its tests is made
+    once, and one by one to whoever is free: short ones at the end let the workers end together.
+    """
     for item in items:
         if {"chromium", "chromium_path"} & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.browser)
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    slow |= {ROOT / "tests" / f"test_{name}.py" for name in LONG}
+    items.sort(key=lambda item: item.path not in slow)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item):
+    """A test that measures time (marker `alone`) waits for those of the other workers, they for it.
+
+    Locks on two files that are there anyway: one is held while a test runs, shared or alone; the
+    other by whoever comes next, so that nobody overtakes one who waits to be alone.
+    """
+    if not hasattr(item.config, "workerinput"):
+        return (yield)
+    with open(ROOT / "pyproject.toml") as door, open(__file__) as room:
+        fcntl.flock(door, fcntl.LOCK_EX)
+        alone = item.get_closest_marker("alone")
+        fcntl.flock(room, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
+        fcntl.flock(door, fcntl.LOCK_UN)
+        try:
+            return (yield)
+        finally:
+            fcntl.flock(room, fcntl.LOCK_UN)  # also for a child that inherited it
 
 
 def pytest_terminal_summary(terminalreporter) -> None:

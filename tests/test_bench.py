@@ -138,6 +138,7 @@ def sleeper(step_s: float, trace_s: float = 0.0) -> Trainer:
     return Trainer(Sleeper(step_s, trace_s), lambda first: data, audio_seconds=3.0)
 
 
+@pytest.mark.alone
 def test_a_slower_model_trains_as_many_times_slower_as_it_is():
     """Steps that sleep 0.05 and 0.25 s; what Keras adds to both makes five times a little less."""
     ours, baseline = sleeper(0.05, trace_s=0.5), sleeper(0.25)
@@ -375,6 +376,7 @@ def test_table_fits_a_terminal_and_says_what_to_know():
 # --- The profile ----------------------------------------------------------------------------------
 
 
+@pytest.mark.alone
 def test_profile_finds_the_block_that_is_slow():
     """An MLP that takes 50 ms more than before."""
     model = GuitarModel(SMALL)
@@ -390,6 +392,7 @@ def test_profile_finds_the_block_that_is_slow():
     assert max(rows, key=lambda name: rows[name].ms * (name != WHOLE)) == HEADS
 
 
+@pytest.mark.alone
 def test_rows_of_a_step_sum_to_the_whole():
     rows = step_profile(SMALL, RECIPE, repeats=1)
     assert [row.block for row in rows][-2:] == [REST, WHOLE]
