@@ -158,6 +158,7 @@ def test_another_instrument_brings_its_own_channels(keys):
     assert bridge > 1.2 * neck
     assert keys.note["instrument"] == "string_pick"
     keys.set_state({"instrument": "string", "asked": keys.answered + 1})
+    assert keys.problem == "" and [one["name"] for one in keys.menus["channels"]] == ["openness"]
 
 
 # --- Where there are no keys ----------------------------------------------------------------------

@@ -226,10 +226,11 @@ function render({ model, el }) {
       strings.goOn(fresh);
     }
     if (pending === null) fetchSoon();
+    else if (!wire.waiting) serve(); // its question was overtaken
   }
 
-  function onSilence() {
-    if (pending) say(SILENT);
+  function onSilence(words) {
+    if (pending) say(words);
   }
 
   // Fetches what may be wanted next: the notes around the last one, while nobody plays.
@@ -320,12 +321,10 @@ function render({ model, el }) {
   root.addEventListener("keydown", onKeyDown);
   root.addEventListener("focusin", showListening);
   root.addEventListener("focusout", () => setTimeout(showListening));
-  const everywhere = [
-    ["keyup", onKeyUp],
-    ["blur", showListening],
-    ["focus", showListening],
-  ];
-  for (const [name, listener] of everywhere) window.addEventListener(name, listener, true);
+  const everywhere = { keyup: onKeyUp, blur: showListening, focus: showListening };
+  for (const [name, listener] of Object.entries(everywhere)) {
+    window.addEventListener(name, listener); // of the window: those of elements do not bubble
+  }
   const listeners = { "change:problem": () => say(model.get("problem")) };
   for (const name of ["menus", "instrument", "controls", "velocity", "octave"]) {
     listeners[`change:${name}`] = showSettings;
@@ -342,7 +341,9 @@ function render({ model, el }) {
   return () => {
     clearTimeout(idle);
     for (const [name, listener] of Object.entries(listeners)) model.off(name, listener);
-    for (const [name, listener] of everywhere) window.removeEventListener(name, listener, true);
+    for (const [name, listener] of Object.entries(everywhere)) {
+      window.removeEventListener(name, listener);
+    }
     piano.close();
     wire.close();
     strings.close();

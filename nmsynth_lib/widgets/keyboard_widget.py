@@ -91,7 +91,11 @@ class Keyboard(StandIn, Answering):
         started = time.perf_counter()
         seconds = _number(wanted, "seconds", LONGEST_S)
         pitch, velocity = (_number(wanted, name, 127) for name in ("pitch", "velocity"))
-        played = live_note(pitch, velocity, wanted.get("moves") or {}, guitar)
+        moves = wanted.get("moves") or {}
+        if self.note.get("instrument") != settings["instrument"]:  # it may have other channels
+            known = [channel.name for channel in guitar.spec.style_channels()]
+            moves = {name: steps for name, steps in moves.items() if name in known}
+        played = live_note(pitch, velocity, moves, guitar)
         audio = held_audio(guitar, played, seconds)
         whole = seconds > BEGINNING_S
         release = release_gain_db(guitar, played, audio, RELEASE_STEP_S) if whole else []

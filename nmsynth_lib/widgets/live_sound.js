@@ -45,14 +45,16 @@ class Strings {
     return 1000 * (when - this.context.currentTime);
   }
 
-  // The note that sounds goes on as another version of itself, from where it is.
+  // The note that sounds goes on as another version of itself, from where it is; also when what
+  // was there of it has ended before.
   goOn(sound) {
     const when = this.#soon();
-    const [old] = this.note.layers.slice(-1);
     if (when - this.note.origin >= sound.samples.length / sound.rate) return;
-    old.fade.gain.setValueAtTime(1, when);
-    old.fade.gain.linearRampToValueAtTime(0, when + SEAM_SECONDS);
-    old.source.stop(when + SEAM_SECONDS);
+    for (const { source, fade } of this.note.layers.slice(-1)) {
+      fade.gain.setValueAtTime(1, when);
+      fade.gain.linearRampToValueAtTime(0, when + SEAM_SECONDS);
+      source.stop(when + SEAM_SECONDS);
+    }
     this.#lay(sound, when, SEAM_SECONDS);
   }
 
@@ -66,6 +68,7 @@ class Strings {
     const seconds = (curve.length - 1) * RELEASE_EVERY;
     note.damp.gain.setValueCurveAtTime(curve, when, seconds);
     for (const { source } of note.layers) source.stop(when + seconds);
+    this.#clear(note);
   }
 
   get age() {
@@ -94,10 +97,15 @@ class Strings {
     source.onended = () => {
       fade.disconnect();
       note.layers.splice(note.layers.indexOf(layer), 1);
-      if (note.layers.length) return;
-      note.gate.disconnect();
-      if (this.note === note) this.note = null;
+      this.#clear(note);
     };
+  }
+
+  // Forgets a note that has ended and that nobody holds.
+  #clear(note) {
+    if (note.layers.length || (this.note === note && !note.released)) return;
+    note.gate.disconnect();
+    if (this.note === note) this.note = null;
   }
 
   #shut(when) {
