@@ -279,6 +279,13 @@ def test_position_by_keyboard_and_by_mouse(widget):
         assert (seconds - place - before + 0.01) % 2 < after - before + 0.02
 
     sought(0, lambda: player.press(slider, "Home"))
+    place = player.root.evaluate(
+        """({ nmsynth: { bar, player } }) => {
+          bar.seek(1.25);
+          return player.position;
+        }"""
+    )
+    assert place == pytest.approx(1.25, abs=0.05)
     sought(1.5, lambda: player.page.mouse.click(box["x"] + 46 + 0.75 * plot, y))
     player.press(slider, "Home")
     player.press(slider, "Space")
