@@ -7,6 +7,7 @@ import os
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 os.environ.setdefault("MPLBACKEND", "Agg")
+os.environ.setdefault("NUMBA_DISABLE_JIT", "1")  # librosa's is compiled for 20 s, to run once
 THREADS = "1" if "PYTEST_XDIST_WORKER" in os.environ else "2"  # where another tests as well: one
 for threads in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS"):
     os.environ.setdefault(threads, THREADS)
@@ -107,6 +108,28 @@ def sound_store(tmp_path_factory) -> Iterator[Path]:
 def midi_dir(repository: Path) -> Path:
     """The folder of the three published examples."""
     return repository / "assets" / "midi"
+
+
+@pytest.fixture(scope="module")
+def made(request) -> dict:
+    """Every cell's variables, value and displays, from one run of the module's `NOTEBOOK`."""
+    return request.module.NOTEBOOK.run()
+
+
+@pytest.fixture(scope="module")
+def names(made: dict) -> dict:
+    """The variables that the module's notebook has made."""
+    return made["names"]
+
+
+@pytest.fixture(scope="module")
+def spec_file(request, tmp_path_factory) -> Path:
+    """A schema of the module's `SMALL` architecture."""
+    from nmsynth_lib.schema import InstrumentSpec
+
+    path = tmp_path_factory.mktemp("spec") / "instrument.yaml"
+    InstrumentSpec(name="small", architecture=request.module.SMALL).write(path)
+    return path
 
 
 @pytest.fixture(scope="session")

@@ -63,18 +63,29 @@ def test_collapse_is_told_with_its_figure(share, level, word):
     assert collapse_warning(0.1, -31.0, -30.0) is None
 
 
-def test_those_who_watch_see_the_start_and_every_epoch_and_may_stop(recording, tmp_path):
-    seen = []
+@pytest.fixture(scope="module")
+def watched(recording, tmp_path_factory) -> dict:
+    """A run of at most 40 steps that three watch, one of whom ends it after 6."""
+    from nmsynth_lib.watches import SoundEvery, TensorBoardLogs, all_of
+
+    folder, seen = tmp_path_factory.mktemp("watched"), []
+    out, logs = folder / "x", folder / "logs"
 
     def watch(run):
         seen.append((run.state.step, len(run.state.history), round(run.silence_loss, 3)))
         run.model.stop_training = run.state.step >= 6
 
-    history = run_of(recording, tmp_path / "x", 40, watch)
+    watches = all_of(TensorBoardLogs(logs), SoundEvery(out, 0.01), watch)
+    history = run_of(recording, out, 40, watches)
+    return {"history": history, "seen": seen, "out": out, "logs": logs}
+
+
+def test_those_who_watch_see_the_start_and_every_epoch_and_may_stop(watched):
+    seen = watched["seen"]
     assert [step for step, _, _ in seen] == [0, 2, 4, 6]
-    assert [count for _, count, _ in seen] == [0, 1, 2, 3] and len(history) == 3
+    assert [count for _, count, _ in seen] == [0, 1, 2, 3] and len(watched["history"]) == 3
     assert len({silence for _, _, silence in seen}) == 1 and seen[0][2] > 0
-    assert (tmp_path / "x" / "instrument.yaml").is_file()
+    assert (watched["out"] / "instrument.yaml").is_file()
 
 
 def test_it_stops_when_nothing_improves_but_not_on_the_plateau(recording, tmp_path):
@@ -89,32 +100,29 @@ def test_it_stops_when_nothing_improves_but_not_on_the_plateau(recording, tmp_pa
     assert words[-1].startswith("Nothing has improved for 3 epochs") and not any(words[:-1])
 
 
-def test_tensorboard_finds_the_losses_and_sounds_can_be_heard(recording, tmp_path):
+def test_tensorboard_finds_the_losses(watched):
     """Event files are read back with TensorFlow's own reader; TensorBoard shows `scalars`."""
     import tensorflow as tf
 
-    from nmsynth_lib.watches import HEARD, SoundEvery, TensorBoardLogs, all_of
-
-    out, counted = tmp_path / "x", []
-    watches = TensorBoardLogs(tmp_path / "logs"), SoundEvery(out, 0.01)
-    history = run_of(
-        recording, out, 4, all_of(*watches, lambda run: counted.append(run.state.step))
-    )
-    assert counted == [0, 2, 4]
     found, plugins = {}, set()
-    for file in (tmp_path / "logs").glob("events*"):
+    for file in watched["logs"].glob("events*"):
         for record in tf.data.TFRecordDataset(str(file)):
             event = tf.compat.v1.Event.FromString(record.numpy())
             for value in event.summary.value:
                 found[value.tag, event.step] = float(tf.make_ndarray(value.tensor))
                 plugins.add(value.metadata.plugin_data.plugin_name)
     assert plugins == {"scalars"}
-    for row in history:
+    for row in watched["history"]:
         for name in ("loss", "held_out_loss", "learning_rate"):
             assert math.isclose(found[name, row["step"]], row[name], rel_tol=1e-5)
 
+
+def test_sounds_can_be_heard(watched):
+    from nmsynth_lib.watches import HEARD, SoundEvery
+
+    out = watched["out"]
     sounds = sorted((out / HEARD).glob("*.wav"))
-    assert 1 <= len(sounds) <= len(history)
+    assert 1 <= len(sounds) <= len(watched["history"])
     audio, rate = read_audio(sounds[-1])
     assert rate == 16000 and len(audio) > 4 * rate and np.abs(audio).max() > 1e-4
     assert SoundEvery(out, 10.0).heard == int(sounds[-1].stem[:-1])

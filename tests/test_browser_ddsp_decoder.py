@@ -73,7 +73,7 @@ def test_every_picture_is_there_and_described(page):
 
 
 def test_every_player_has_a_name_and_a_sound(page):
-    players = page.locator("audio")
+    players = page.locator("audio:visible")
     assert players.count() == N_PLAYERS
     page.wait_for_function(
         "() => [...document.querySelectorAll('audio')].every((one) => one.readyState > 1)"

@@ -127,13 +127,20 @@ def test_a_damage_of_known_size_is_read_at_that_size(name, key, expected, within
     assert broken == pytest.approx(expected, abs=within)
 
 
+@cache
+def heeded_controls() -> tuple[dict[str, float], float]:
+    """What the undamaged instrument loses when a control is shuffled, and the noise of that."""
+    music, target = piece()
+    return ignored_controls(shared_instrument("string"), target, music)
+
+
 @pytest.mark.parametrize("control", ["openness", "velocity"])
 def test_an_ignored_control_is_an_alarm(control):
     """A sound instrument heeds it; one that is deaf to it costs nothing when it is shuffled."""
     music, target = piece()
     string = shared_instrument("string")
     deaf = DAMAGES["cc55_ignored" if control == "openness" else "velocity_ignored"](string)
-    heeded, noise = ignored_controls(string, target, music)
+    heeded, noise = heeded_controls()
     rises, deaf_noise = ignored_controls(deaf, target, music)
     key = f"ignored_{control}"
     assert key not in ignored(heeded, noise)

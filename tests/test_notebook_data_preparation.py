@@ -23,17 +23,6 @@ TEXT, CODE = NOTEBOOK.text, NOTEBOOK.code
 RATE = 16000
 
 
-@pytest.fixture(scope="module")
-def made():
-    """Every cell's variables, value and displays, from one run of the notebook as committed."""
-    return NOTEBOOK.run()
-
-
-@pytest.fixture(scope="module")
-def names(made):
-    return made["names"]
-
-
 def sounds(made, part):
     """What the cell that holds this text plays."""
     (shown,) = [s for code, s in zip(CODE, made["shown"], strict=True) if part in code]

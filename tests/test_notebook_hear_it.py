@@ -15,12 +15,6 @@ NOTEBOOK = Cells.of("00_hear_it")
 TEXT, CODE, SOLUTIONS = NOTEBOOK.text, NOTEBOOK.code, NOTEBOOK.solutions
 
 
-@pytest.fixture(scope="module")
-def made():
-    """Every cell's variables, value and displays, from one run of the notebook as committed."""
-    return NOTEBOOK.run()
-
-
 def measured(made, audio, performance=None):
     performance = performance or made["names"]["pluck"]
     return note_table(audio, 16000, performance, pitch=False)[0]

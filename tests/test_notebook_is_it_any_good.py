@@ -16,17 +16,6 @@ TEXT = NOTEBOOK.text
 RATE = 16000
 
 
-@pytest.fixture(scope="module")
-def made():
-    """Every cell's variables, value and displays, from one run of the notebook as committed."""
-    return NOTEBOOK.run()
-
-
-@pytest.fixture(scope="module")
-def names(made):
-    return made["names"]
-
-
 def level_db(audio, start, end):
     piece = audio[round(start * RATE) : round(end * RATE)].astype(float)
     return 10 * np.log10(max(np.square(piece).mean(), 1e-12))

@@ -27,11 +27,6 @@ def made(tmp_path_factory):
         yield NOTEBOOK.run()
 
 
-@pytest.fixture(scope="module")
-def names(made):
-    return made["names"]
-
-
 def levels_of(sound, spans):
     """Level of each span (from, to) in seconds, dBFS."""
     pieces = (sound[round(start * RATE) : round(end * RATE)].astype(float) for start, end in spans)

@@ -1,5 +1,6 @@
 """Training: it learns, it stops when told, and nothing that happens to the machine can hurt it."""
 
+import io
 import json
 import os
 import random
@@ -9,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import redirect_stdout
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -69,13 +71,6 @@ def recipe():
 
 
 @pytest.fixture(scope="module")
-def spec_file(tmp_path_factory) -> Path:
-    path = tmp_path_factory.mktemp("spec") / "instrument.yaml"
-    InstrumentSpec(name="small", architecture=SMALL).write(path)
-    return path
-
-
-@pytest.fixture(scope="module")
 def straight(recording, recipe, tmp_path_factory):
     """A run of 24 steps that nobody disturbs: its folder and its history."""
     from nmsynth_lib.training import train
@@ -83,6 +78,23 @@ def straight(recording, recipe, tmp_path_factory):
     out = tmp_path_factory.mktemp("straight") / "small"
     spec = InstrumentSpec(name="small", architecture=SMALL)
     return out, train(recording, out, steps=24, spec=spec, recipe=recipe, quiet=True)
+
+
+@pytest.fixture(scope="module")
+def fresh(recording, recipe, tmp_path_factory):
+    """A run into a folder with leftovers, on takes that are half lost: the folder, what it said."""
+    from nmsynth_lib.batches import Cuts
+    from nmsynth_lib.training import train
+
+    out, said = tmp_path_factory.mktemp("fresh") / "small", io.StringIO()
+    (out / "training").mkdir(parents=True)
+    for name in ("training/.state.npz.abc.part", ".SHA256SUMS.abc.part", ".mine.part"):
+        (out / name).touch()
+    spec = InstrumentSpec(architecture=SMALL)
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(said):
+        patch.setattr(Cuts, "warning", lambda cuts: "half of it is lost.")
+        train(recording, out, steps=4, spec=spec, recipe=recipe)
+    return out, said.getvalue()
 
 
 def start(recording, out, spec_file, mode, steps=24, fatal=-1) -> subprocess.Popen:
@@ -346,17 +358,9 @@ def test_a_checkpoint_of_another_version_is_one_line(straight, recording, tmp_pa
     assert "\n" not in str(caught.value)
 
 
-def test_leftovers_without_a_checkpoint_do_not_stop_a_new_run(recording, recipe, tmp_path):
-    from nmsynth_lib.training import train
-
-    out = tmp_path / "small"
-    (out / "training").mkdir(parents=True)
-    (out / "training" / ".state.npz.abc.part").touch()
-    (out / ".SHA256SUMS.abc.part").touch()
-    (out / ".mine.part").touch()
-    spec = InstrumentSpec(architecture=SMALL)
-    train(recording, out, steps=4, spec=spec, recipe=recipe, quiet=True)
-    assert leftovers(out) == [".mine.part"], "what is not ours stays"
+def test_leftovers_without_a_checkpoint_do_not_stop_a_new_run(fresh):
+    assert leftovers(fresh[0]) == [".mine.part"], "what is not ours stays"
+    assert (fresh[0] / "SHA256SUMS").exists()
 
 
 def test_a_checkpoint_alone_is_not_overwritten_by_accident(straight, recording, recipe, tmp_path):
@@ -447,14 +451,8 @@ def test_less_than_the_loss_can_see_is_refused(seconds, held):
     assert "\n" not in str(caught.value)
 
 
-def test_what_is_not_trained_on_is_told(recording, recipe, tmp_path, monkeypatch, capfd):
-    from nmsynth_lib.batches import Cuts
-    from nmsynth_lib.training import train
-
-    monkeypatch.setattr(Cuts, "warning", lambda cuts: "half of it is lost.")
-    spec = InstrumentSpec(architecture=SMALL)
-    train(recording, tmp_path / "x", steps=1, spec=spec, recipe=recipe)
-    assert "Warning: half of it is lost." in capfd.readouterr().out
+def test_what_is_not_trained_on_is_told(fresh):
+    assert "Warning: half of it is lost." in fresh[1]
 
 
 def test_the_shipped_recording_is_cut_as_the_recipe_says(repository):

@@ -49,13 +49,6 @@ def recording(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def spec_file(tmp_path_factory) -> Path:
-    path = tmp_path_factory.mktemp("spec") / "instrument.yaml"
-    InstrumentSpec(name="small", architecture=SMALL).write(path)
-    return path
-
-
-@pytest.fixture(scope="module")
 def alone(recording, tmp_path_factory) -> dict:
     """The state of one process after 8 steps of a long run."""
     from nmsynth_lib.batches import Recipe
