@@ -183,6 +183,7 @@ def test_many_fast_keys_end_at_the_last(panel, record_property):
     assert "CC55 = 40" in panel.root.inner_text()
 
 
+@pytest.mark.alone
 def test_key_to_sound(panel, record_property):
     """Milliseconds from a key to its sound, on a machine that has nothing else to do."""
     panel.root.evaluate("root => root.nmsynth.latencies.length = 0")
@@ -282,5 +283,5 @@ def test_when_the_kernel_is_gone_it_says_so_and_plays_on(session, panel):
     panel.press("ArrowRight", answered=False)
     alert = panel.root.get_by_role("alert")
     alert.wait_for()
-    assert "the kernel is busy or has stopped" in alert.inner_text()
+    assert "The kernel has stopped" in alert.inner_text()
     assert panel.heard(2.0)[1].max() > -50

@@ -203,6 +203,7 @@ def test_no_key_reaches_the_notebook(keys):
     assert keys.root.evaluate("root => root.contains(document.activeElement)")
 
 
+@pytest.mark.alone
 def test_the_second_press_is_instant_and_both_latencies_are_told(keys, record_property):
     slow = slowness(0.2)
     for code in ("KeyV", "KeyV", "KeyB", "KeyB"):

@@ -353,6 +353,7 @@ def test_a_curve_is_drawn_by_hand_and_erased(roll):
     assert max(point[0] for point in roll.lane_points()) < 0.9
 
 
+@pytest.mark.alone
 def test_a_change_is_heard_and_how_soon(roll, record_property):
     """Milliseconds from a key to its sound, for a phrase of 4 s."""
     roll.emptied()
