@@ -136,6 +136,7 @@ def measured(widget: str, n_moves: int, n_long: int) -> dict[str, float]:
             found = figures(moved(page, root, keys, n_moves, 100))
             slow.append(slowness())
             found["slowness"] = round(float(np.mean(slow)), 2)
+            print(table(widget, found), flush=True)
             if n_long:
                 found |= memory(page, root, keys, kernel_process(lab), n_long)
             page.close()
@@ -179,11 +180,16 @@ def table(widget: str, found: dict[str, float]) -> str:
     rows.append(f"  {'':26}{'median':>8}{'p95':>8}  ms")
     for name, words in {**NAMES, "slider_to_sound": "key to sound"}.items():
         rows.append(f"  {words:26}{found[f'{name}_ms']:8.1f}{found[f'{name}_ms_p95']:8.1f}")
-    if "long_moves" in found:
-        for what in ("kernel", "page"):
-            path = ", ".join(f"{found[f'{what}_mb_{i}']:.1f}" for i in range(5))
-            rows.append(f"  {what}, MB, over {found['long_moves']:.0f} moves: {path}")
     return "\n".join(rows)
+
+
+def memory_lines(found: dict[str, float]) -> str:
+    """How memory went, for people."""
+    return "\n".join(
+        f"  {what}, MB, over {found['long_moves']:.0f} moves: "
+        + ", ".join(f"{found[f'{what}_mb_{i}']:.1f}" for i in range(5))
+        for what in ("kernel", "page")
+    )
 
 
 def main() -> None:
@@ -197,7 +203,8 @@ def main() -> None:
     every = {}
     for widget in chosen.widget or list(CELLS):
         found = measured(widget, chosen.moves, chosen.long)
-        print(table(widget, found), flush=True)
+        if chosen.long:
+            print(memory_lines(found), flush=True)
         every |= {f"{widget}_{name}": value for name, value in found.items()}
     if chosen.json:
         chosen.json.write_text(json.dumps(every, indent=2) + "\n", encoding="utf-8")

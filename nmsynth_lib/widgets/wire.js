@@ -2,6 +2,7 @@
 // kept. Python answers by raising "answered" to the number of the question.
 
 const SILENCE_MS = 6000; // without an answer for so long, say so
+const GRACE_MS = 2000; // for an answer to come once the kernel answers at all
 const SOUNDS_STAY = "The sounds you have still play.";
 const SILENT =
   "Python has not answered for 6 seconds: the kernel is busy or has stopped. The sounds you " +
@@ -28,8 +29,7 @@ function kernelState(model) {
   return ["idle", "busy"].includes(kernel.status) ? kernel.status : "";
 }
 
-const SAID_OF_KERNEL = { gone: KERNEL_GONE, busy: KERNEL_BUSY, idle: KERNEL_FORGOT };
-SAID_OF_KERNEL.away = KERNEL_AWAY;
+const SAID_OF_KERNEL = { gone: KERNEL_GONE, busy: KERNEL_BUSY, away: KERNEL_AWAY };
 
 // Sends wishes to Python, one at a time, the newest last; tells when Python does not answer.
 // onAnswer(since, times): since is the time stamp of the oldest wish that is answered, or null;
@@ -65,6 +65,7 @@ class Wire {
 
   close() {
     clearTimeout(this.timer);
+    this.asked = 0;
     this.model.off("change:answered", this.listener);
   }
 
@@ -91,7 +92,21 @@ class Wire {
   #unanswered() {
     clearTimeout(this.timer);
     this.silent = true;
-    this.onSilence(SAID_OF_KERNEL[kernelState(this.model)] ?? SILENT);
+    const state = kernelState(this.model);
+    this.onSilence(SAID_OF_KERNEL[state] ?? SILENT);
+    if (state === "idle") this.#inquire(this.asked);
+  }
+
+  // A kernel that seems idle may be too busy to say that it is busy. If it answers another
+  // question and still not this one, it has no widget to answer it.
+  async #inquire(asked) {
+    try {
+      await this.model.widget_manager.kernel.requestKernelInfo();
+      await new Promise((resolve) => setTimeout(resolve, GRACE_MS));
+    } catch {
+      return; // the kernel went away meanwhile
+    }
+    if (this.silent && this.asked === asked) this.onSilence(KERNEL_FORGOT);
   }
 
   #answered() {
