@@ -13,6 +13,7 @@ for threads in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREA
     os.environ.setdefault(threads, THREADS)
 
 import fcntl
+import json
 import shutil
 import signal
 from collections import Counter
@@ -80,6 +81,14 @@ def pytest_runtest_protocol(item: pytest.Item):
             return (yield)
         finally:
             fcntl.flock(room, fcntl.LOCK_UN)  # also for a child that inherited it
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item):
+    """Figures that a test notes (`record_property`) reach the main process as plain numbers."""
+    report = yield
+    report.user_properties = json.loads(json.dumps(report.user_properties, default=float))
+    return report
 
 
 def pytest_terminal_summary(terminalreporter) -> None:
