@@ -344,9 +344,8 @@ def test_where_the_browser_lets_nothing_sound_it_says_so(session, chromium, chro
 def test_when_the_kernel_dies_it_says_so_plays_on_and_comes_back(session, one):
     """Last, because it takes the kernel away, as a crash or a full memory would."""
     os.kill(int(one.run("import os; print(os.getpid())")), signal.SIGKILL)
-    one.page.wait_for_timeout(1500)
-    for button in one.page.locator(".jp-Dialog button.jp-mod-accept").all():
-        button.click()  # JupyterLab's own notice, if it shows one
+    # JupyterLab's own notice, as soon as it has found out.
+    one.page.locator(".jp-Dialog button.jp-mod-accept").click()
     one.page.wait_for_function(READY, polling=250)
     one.play()
     one.press("ArrowLeft")
