@@ -22,14 +22,14 @@ from nmsynth_lib.controls import inharmonicity, n_frames_for
 from nmsynth_lib.engines import keras, tf
 from nmsynth_lib.level_measures import noise_floor_db, running_energy
 from nmsynth_lib.losses import SpectrogramLoss
+from nmsynth_lib.noise import noise_audio
 from nmsynth_lib.performance import Performance
+from nmsynth_lib.room import room_audio
 from nmsynth_lib.synthesis import (
     SynthParameters,
     harmonic_audio,
-    noise_audio,
     partial_bank,
     phase_spread,
-    room_audio,
     silent_state,
     synthesise,
 )

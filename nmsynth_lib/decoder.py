@@ -14,8 +14,9 @@ from __future__ import annotations
 import numpy as np
 
 from nmsynth_lib.engines import keras, tf
+from nmsynth_lib.room import room_size
 from nmsynth_lib.schema import InstrumentSpec
-from nmsynth_lib.synthesis import SynthParameters, room_size
+from nmsynth_lib.synthesis import SynthParameters
 
 LEAK = 0.2
 LN_10 = float(np.log(10.0))

@@ -19,15 +19,10 @@ import numpy as np
 from nmsynth_lib.controls import inharmonicity, n_frames_for
 from nmsynth_lib.engines import tf
 from nmsynth_lib.instrument import SILENCE_FRAMES, Instrument
+from nmsynth_lib.noise import noise_audio
 from nmsynth_lib.performance import Note, Performance
-from nmsynth_lib.synthesis import (
-    SynthParameters,
-    harmonic_audio,
-    noise_audio,
-    partial_bank,
-    room_audio,
-    silent_state,
-)
+from nmsynth_lib.room import room_audio
+from nmsynth_lib.synthesis import SynthParameters, harmonic_audio, partial_bank, silent_state
 
 MEMORY, LAST = "memory", "mlp"
 HEADS = SynthParameters._fields

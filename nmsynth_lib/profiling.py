@@ -26,14 +26,10 @@ from nmsynth_lib.instrument import RENDER_FRAMES, Instrument
 from nmsynth_lib.losses import SpectrogramLoss
 from nmsynth_lib.model import GuitarModel
 from nmsynth_lib.recordings import prepare_examples
+from nmsynth_lib.room import room_audio
 from nmsynth_lib.schema import InstrumentSpec
 from nmsynth_lib.score import melody
-from nmsynth_lib.synthesis import (
-    SynthParameters,
-    room_audio,
-    silent_state,
-    synthesise,
-)
+from nmsynth_lib.synthesis import SynthParameters, silent_state, synthesise
 from nmsynth_lib.takes import Take
 
 INPUT, DRAWN = "input pipeline", 6  # batches drawn at once, more than are prepared ahead

@@ -7,6 +7,7 @@ The whole synthesiser is three sums:
     noise      e(n) = white(n) filtered by a new 65-band curve every frame
     room       y    = h + e + IR * (h + e)
 
+The partials are here; noise and room, which are filters, are in `noise.py` and `room.py`.
 Amplitudes move in straight lines from frame end to frame end, so audio is linear in them and no
 envelope is ever stored at sample rate. Each function takes the state that the block before left
 behind and gives back its own, so blocks of any length join without a seam.
@@ -15,13 +16,13 @@ Explained in notebook 03, "Harmonic, noise, room".
 
 from __future__ import annotations
 
-import functools
 from typing import NamedTuple
 
 import numpy as np
-import scipy.fft
 
 from nmsynth_lib.engines import tf
+from nmsynth_lib.noise import noise_audio, noise_ir_size
+from nmsynth_lib.room import room_audio, room_size
 from nmsynth_lib.schema import Architecture, AudioRates
 
 TWO_PI = 2.0 * np.pi
@@ -85,16 +86,6 @@ def silent_state(architecture: Architecture, rates: AudioRates, batch: int = 1) 
         noise_tail=tf.zeros([batch, noise_ir_size(architecture) - 1]),
         room_tail=tf.zeros([batch, room_size(architecture, rates) - 1]),
     )
-
-
-def noise_ir_size(architecture: Architecture) -> int:
-    """Length of a frame's noise filter in samples."""
-    return noise_ir_size_of(architecture.n_noise_bands)
-
-
-def room_size(architecture: Architecture, rates: AudioRates) -> int:
-    """Length of the learnt impulse response in samples (at least 1: no room)."""
-    return max(1, round(architecture.reverb_seconds * rates.sample_rate))
 
 
 def partial_frequencies(f0_hz: tf.Tensor, stiffness: tf.Tensor, n_harmonics: int) -> tf.Tensor:
@@ -237,118 +228,6 @@ def _reordered(rows: tf.Tensor, order: tf.Tensor, back: tf.Tensor) -> tf.Tensor:
         return tf.gather(x, order), lambda upstream: tf.gather(upstream, back)
 
     return reorder(rows)
-
-
-def noise_audio(magnitudes: tf.Tensor, white: tf.Tensor) -> tf.Tensor:
-    """White noise through a filter that changes every frame.
-
-    Args:
-      magnitudes: Linear gain of evenly spaced bands, 0 to Nyquist, [batch, n_frames, n_bands].
-      white: Noise in -1…1, [batch, n_frames * hop].
-
-    Returns:
-      Audio [batch, n_frames * hop + noise_ir_size - 1]: the tail belongs to the next block.
-
-    Source: Engel et al. 2020, section 3.3: window and delay are DDSP's.
-    """
-    batch, n_frames, n_bands = magnitudes.shape
-    hop = white.shape[1] // n_frames
-    size = noise_ir_size_of(n_bands)
-    n_hops = -(-(hop + size - 1) // hop)  # a frame and its tail, in frames
-    fft_size = n_hops * hop
-    gains, delay = _noise_design(n_bands, fft_size)
-    excitation = tf.signal.rfft(tf.reshape(white, [batch, n_frames, hop]), [fft_size]) * delay
-    ringing = _filtered(excitation, tf.matmul(magnitudes, gains), fft_size)
-    audio = tf.signal.overlap_and_add(ringing, hop)
-    return audio[:, : n_frames * hop + size - 1]
-
-
-def noise_ir_size_of(n_bands: int) -> int:
-    """Length in samples of the filter of so many bands, 0 to Nyquist."""
-    return 2 * (n_bands - 1)
-
-
-@functools.lru_cache(maxsize=16)
-def _noise_design(n_bands: int, fft_size: int) -> tuple[np.ndarray, np.ndarray]:
-    """From band magnitudes to a longer spectrum, which is linear.
-
-    A band's impulse response is the inverse FFT of its magnitude, with a Hann window, and delayed
-    by half its length so that it is causal.
-
-    Returns:
-      Real gains [n_bands, fft_size // 2 + 1], and the spectrum of the delay, complex.
-    """
-    size = noise_ir_size_of(n_bands)
-    responses = np.roll(np.fft.irfft(np.eye(n_bands)), size // 2, axis=-1)
-    window = 0.5 - 0.5 * np.cos(TWO_PI * np.arange(size) / size)
-    delay = np.exp(-1j * TWO_PI * np.arange(fft_size // 2 + 1) * (size // 2) / fft_size)
-    gains = np.real(np.fft.rfft(responses * window, fft_size) / delay)
-    return gains.astype(np.float32), delay.astype(np.complex64)
-
-
-def _filtered(spectrum: tf.Tensor, gains: tf.Tensor, fft_size: int) -> tf.Tensor:
-    """Inverse FFT of a given spectrum times real gains [..., fft_size // 2 + 1].
-
-    The gradient is written out, since TensorFlow's own makes full complex spectra of it.
-    """
-    twice = np.full(fft_size // 2 + 1, 2.0 / fft_size, np.float32)
-    twice[0] = 1.0 / fft_size
-    if fft_size % 2 == 0:
-        twice[-1] = 1.0 / fft_size
-    real, imaginary = tf.math.real(spectrum), tf.math.imag(spectrum)
-
-    @tf.custom_gradient
-    def filtered(gain):
-        def gradient(upstream):
-            heard = tf.signal.rfft(upstream)
-            return twice * (real * tf.math.real(heard) + imaginary * tf.math.imag(heard))
-
-        return tf.signal.irfft(tf.complex(real * gain, imaginary * gain), [fft_size]), gradient
-
-    return filtered(gains)
-
-
-def room_audio(dry: tf.Tensor, impulse_response: tf.Tensor) -> tf.Tensor:
-    """The learnt room's answer, without the dry sound.
-
-    Args:
-      dry: Audio, [batch, n_samples].
-      impulse_response: [room_size]; its first sample (the dry path) is ignored.
-
-    Returns:
-      Audio [batch, n_samples + room_size - 1]: the tail belongs to the next block.
-    """
-    wet_only = tf.concat([tf.zeros([1]), impulse_response[1:]], axis=0)[None]
-    return convolved(dry, wet_only)
-
-
-def convolved(audio: tf.Tensor, impulse_response: tf.Tensor) -> tf.Tensor:
-    """Convolution by FFT, tail included; its gradient is correlation, by FFT as well.
-
-    Args:
-      audio: [batch, n_samples].
-      impulse_response: [1, n_taps].
-
-    Returns:
-      [batch, n_samples + n_taps - 1].
-    """
-    n_samples, n_taps = audio.shape[1], impulse_response.shape[1]
-    n_out = n_samples + n_taps - 1
-    fft_size = [scipy.fft.next_fast_len(n_out, real=True)]
-
-    @tf.custom_gradient
-    def convolve(sound, taps):
-        spectrum, response = tf.signal.rfft(sound, fft_size), tf.signal.rfft(taps, fft_size)
-
-        def gradient(upstream):
-            heard = tf.signal.rfft(upstream, fft_size)
-            of_sound = tf.signal.irfft(heard * tf.math.conj(response), fft_size)
-            summed = tf.reduce_sum(heard * tf.math.conj(spectrum), axis=0, keepdims=True)
-            return of_sound[:, :n_samples], tf.signal.irfft(summed, fft_size)[:, :n_taps]
-
-        return tf.signal.irfft(spectrum * response, fft_size)[:, :n_out], gradient
-
-    return convolve(audio, impulse_response)
 
 
 def _with_tail(ringing: tf.Tensor, tail: tf.Tensor, n_samples: int) -> tuple[tf.Tensor, tf.Tensor]:

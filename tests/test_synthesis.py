@@ -12,18 +12,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nmsynth_lib import synthesis
+from nmsynth_lib.noise import noise_audio, noise_ir_size
+from nmsynth_lib.room import room_audio, room_size
 from nmsynth_lib.schema import Architecture, AudioRates
 from nmsynth_lib.stock_ddsp import ddsp
 from nmsynth_lib.synthesis import (
     SynthParameters,
     anti_alias_gain,
-    noise_audio,
-    noise_ir_size,
     partial_bank,
     partial_frequencies,
     phase_spread,
-    room_audio,
-    room_size,
     silent_state,
     synthesise,
 )
