@@ -87,7 +87,8 @@ def pytest_runtest_protocol(item: pytest.Item):
 def pytest_runtest_makereport(item: pytest.Item):
     """Figures that a test notes (`record_property`) reach the main process as plain numbers."""
     report = yield
-    report.user_properties = json.loads(json.dumps(report.user_properties, default=float))
+    noted = json.dumps(report.user_properties, default=lambda one: one.tolist())
+    report.user_properties = json.loads(noted)
     return report
 
 
