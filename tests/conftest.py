@@ -7,7 +7,6 @@ import os
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 os.environ.setdefault("MPLBACKEND", "Agg")
-os.environ.setdefault("NUMBA_DISABLE_JIT", "1")  # librosa's is compiled for 20 s, to run once
 THREADS = "1" if "PYTEST_XDIST_WORKER" in os.environ else "2"  # where another tests as well: one
 for threads in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS"):
     os.environ.setdefault(threads, THREADS)
