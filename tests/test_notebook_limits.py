@@ -16,7 +16,7 @@ NOTEBOOKS = [
     pytest.param(path, marks=[pytest.mark.alone] if path.stem in LONG else [], id=path.stem)
     for path in sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
 ]
-TWO_CORES = {name: "2" for name in ("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS")}
+TWO_CORES = dict.fromkeys(("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS"), "2")
 
 
 @pytest.mark.slow
