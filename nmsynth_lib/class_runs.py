@@ -82,7 +82,10 @@ def class_recipe(**changes) -> Recipe:
 
 
 def class_recording(
-    folder: str | Path | None = None, minutes: float = MINUTES, seed: int = SEED
+    folder: str | Path | None = None,
+    minutes: float = MINUTES,
+    seed: int = SEED,
+    pick_position: bool = False,
 ) -> Path:
     """A recording of the string guitar's low notes, played anew: some seconds of work.
 
@@ -90,6 +93,7 @@ def class_recording(
       folder: For the take; None: a temporary one.
       minutes: Length.
       seed: Of score and playing.
+      pick_position: Also move the pick from note to note (CC74).
 
     Returns:
       The folder: sound, MIDI and meta.yaml.
@@ -104,7 +108,7 @@ def class_recording(
     with tempfile.TemporaryDirectory() as scratch:
         midi = Path(scratch) / "low_notes.mid"
         score.write_midi(midi)
-        return make_recording("string", folder, midi=midi, seed=seed)
+        return make_recording("string", folder, midi=midi, seed=seed, pick_position=pick_position)
 
 
 def low_melody(seconds: float = 12.0, seed: int = 7) -> Performance:

@@ -54,6 +54,7 @@ def cc55_sweep(
     values: Sequence[int] = CC55_VALUES,
     sample_rate: int = 16000,
     seconds: float = 2.0,
+    tuning: bool = True,
 ) -> Sweep:
     """Plays every combination of pitch, velocity and CC55, and measures the notes.
 
@@ -64,6 +65,7 @@ def cc55_sweep(
       values: CC55 values, rising.
       sample_rate: Of the audio, Hz.
       seconds: Length of each note; T20 beyond it is extrapolated.
+      tuning: Whether to track F0 as well (most of the time this takes).
 
     Returns:
       The sweep.
@@ -74,7 +76,7 @@ def cc55_sweep(
     for pitch in pitches:
         performance = _one_pitch(pitch, velocities, values, seconds)
         audio = np.asarray(render_function(performance))
-        for row in note_table(audio, sample_rate, performance):
+        for row in note_table(audio, sample_rate, performance, tuning):
             measured.append((row.t20_s, row.cents, row.peak_db, row.brightness_hz))
     shape = (len(pitches), len(velocities), len(values))
     return Sweep(

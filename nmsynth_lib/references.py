@@ -138,13 +138,13 @@ def _paste(
     `release` is the time in which a shortened note falls by 30 dB, seconds.
     """
     ratio = 2 ** ((note.pitch - sample.note.pitch) / 12)  # how much faster it is played
-    source, onset = np.asarray(sample.audio, float), sample.note.onset
+    source, onset = sample.audio, sample.note.onset
     first = round((onset - LEAD) * rate)
     last = min(round((sample.end - LEAD + FADE) * rate), len(source))
     if sample.end == len(source) / rate:
         last = len(source)
     last = min(last, round((sample.note.offset + RELEASE) * rate))
-    piece = source[max(0, first) : last]
+    piece = np.asarray(source[max(0, first) : last], float)
     piece = np.pad(piece, (max(0, -first), 0))
     if ratio != 1:
         import soxr

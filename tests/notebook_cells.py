@@ -6,6 +6,7 @@ import re
 import statistics
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from page_sounds import displayed
@@ -33,7 +34,7 @@ class Cells:
         """Variables, the value of each cell, and what each displayed, from one run of all."""
         names, values, shown_by_cell = {}, [], []
         with pytest.MonkeyPatch.context() as monkeypatch:
-            monkeypatch.setattr("nmsynth_lib.widgets.panel._in_notebook", lambda: True)
+            monkeypatch.setattr("IPython.get_ipython", lambda: SimpleNamespace(kernel=None))
             shown = displayed(monkeypatch)
             for code in self.code:
                 values.append(run(code, names))

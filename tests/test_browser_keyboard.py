@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from axe_playwright_python.sync_playwright import Axe
+from accessibility import serious_faults
 from lab_server import PATIENCE_S, lab_with
 from machine import slowness
 
@@ -342,9 +342,7 @@ def test_it_fits_and_has_no_accessibility_fault(session, keys):
                 ".map((key) => key.getBoundingClientRect().width))"
             )
             assert narrowest >= 40
-        found = Axe().run(page, context="section.nmsynth-keyboard").response["violations"]
-        grave = [one["id"] for one in found if one["impact"] in ("serious", "critical")]
-        assert grave == []
+        assert serious_faults(page, "section.nmsynth-keyboard") == []
     session["lab"].theme(page, "light")
     keys.root.evaluate("root => (root.style.width = root.style.maxWidth = '')")
 

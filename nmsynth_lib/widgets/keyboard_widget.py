@@ -22,7 +22,7 @@ from nmsynth_lib.performance import OPENNESS_CC, Note, Performance
 from nmsynth_lib.widgets import panel
 from nmsynth_lib.widgets.answering import Answering
 from nmsynth_lib.widgets.parts import script, styles
-from nmsynth_lib.widgets.sounds import from_pcm, loaded, pcm, with_html
+from nmsynth_lib.widgets.sounds import from_pcm, in_notebook, loaded, pcm, with_html
 from nmsynth_lib.widgets.stand_in import StandIn
 
 BEGINNING_S, WHOLE_S = 1.0, 6.0  # what is asked for first, and then
@@ -140,7 +140,7 @@ def keyboard(*instruments: str | object, fallback: bool = False) -> Keyboard | N
 
     Explained in notebook 04, "Play it with your fingers".
     """
-    if fallback or not panel._in_notebook():
+    if fallback or not in_notebook():
         from nmsynth_lib.widgets.fallback import show_plain
 
         return show_plain(instruments, {"six strings": six_strings()})
