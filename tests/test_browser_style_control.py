@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOK = ROOT / "notebooks" / "04_style_control.ipynb"
 SCREENSHOTS = ROOT / "build" / "screenshots"
 N_PICTURES, N_PLAYERS = 5, 20
-WIDGETS = {"explorer": 1, "quiz": 2, "roll": 4, "compare": 1, "mixer": 1, "keyboard": 1}
+WIDGETS = {"explorer": 1, "quiz": 3, "roll": 4, "compare": 1, "mixer": 1, "keyboard": 1}
 SONG, ANNOTATION = 1, 3  # which of the rolls
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]

@@ -124,6 +124,16 @@ def test_a_drawn_ramp_closes_the_note_step_by_step(made):
     assert slope(roll.audio, 1.2, 1.6) > slope(roll.audio, 0.2, 0.6)
 
 
+def test_each_muted_moment_of_a_wave_costs_the_note_for_good(names):
+    left = []
+    for muted in (0.0, 0.1, 0.2, 0.3):  # seconds of each 0.4
+        wave = [(0.4 * i + t, v) for i in range(5) for t, v in ((0.0, 127), (0.4 - muted, 1))]
+        sound = names["guitar"].render(names["pluck"].with_cc(55, wave if muted else 127))
+        times, levels = level_over_time(sound, RATE)
+        left.append(np.interp(2.05, times, levels))
+    assert np.all(np.diff(left) < -2)
+
+
 # --- 3. Verse and chorus --------------------------------------------------------------------------
 
 
@@ -196,6 +206,15 @@ def test_compared_equally_loud_two_share_a_ring_and_two_a_pluck(made, names):
 
 
 # --- 5. What did the network invent? --------------------------------------------------------------
+
+
+def test_predicted_two_styles_are_joined_by_a_smooth_step(names):
+    assert right_answer("never taught") == "Slowly, then fast, then slowly"
+    sweep = names["ways"]["network taught with two"]
+    steps = np.diff(way_to_open(sweep)) / np.diff(sweep.values)
+    between = np.convolve(sweep.values, [0.5, 0.5], "valid")
+    assert steps[(between > 40) & (between < 80)].max() > 2 * max(steps[0], steps[-1])
+    assert np.all(steps > -0.001)
 
 
 def test_one_line_follows_the_law_and_the_sampler_jumps(names):

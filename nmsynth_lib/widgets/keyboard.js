@@ -6,8 +6,6 @@ const TOO_LATE_MS = 1000; // a note that comes later than that, its key up again
 const SHORTEST_MS = 60; // that a tap is heard
 const VELOCITY_STEP = 8; // of 127; finer steps would hardly ever be found in the cache
 
-const middle = (values) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];
-
 function render({ model, el }) {
   const root = element("section", {
     class: "nmsynth nmsynth-keyboard",
@@ -18,8 +16,7 @@ function render({ model, el }) {
 
   const strings = new Strings();
   const store = new NoteStore();
-  const latency = { asked: [], kept: [] }; // milliseconds from key to sound
-  let missed = 0;
+  const latency = new KeyLatency();
   let release = []; // of the newest whole note: dB every 4 ms
   let pending = null; // the key that waits for its note
   let sounding = null; // {source, wanted}: the key whose note sounds
@@ -34,7 +31,9 @@ function render({ model, el }) {
   const figures = element("p", { class: "words figures" });
   const range = element("output", {});
   const problem = element("p", { class: "problem", role: "alert", hidden: true });
-  const sliders = element("div", { class: "sliders" });
+  const settings = new KeySettings(model, (name, value) =>
+    name ? bend(name, value) : fetchSoon(),
+  );
   const guitarMenu = menu("Instrument", (value) => {
     release = [];
     wire.wish("instrument", value, performance.now());
@@ -48,7 +47,7 @@ function render({ model, el }) {
     element("span", { class: "gap" }),
     guitarMenu.node,
   );
-  root.append(listen, octaves, piano.node, sliders, problem, help, figures);
+  root.append(listen, octaves, piano.node, settings.node, problem, help, figures);
 
   function say(text) {
     problem.textContent = text;
@@ -57,51 +56,11 @@ function render({ model, el }) {
 
   // --- Settings ---------------------------------------------------------------------------------
 
-  function set(name, value) {
-    model.set(name, value);
-    model.save_changes();
-  }
-
-  const channels = () => model.get("menus").channels ?? [];
   const lengths = () => model.get("menus").lengths;
-
-  // Where each style channel stands. One whose rest is an end, as a mute is, begins at the other.
-  function standing() {
-    const chosen = model.get("controls");
-    const start = ({ low, high, default: rest }) => (rest > low && rest < high ? rest : high);
-    return Object.fromEntries(channels().map((one) => [one.name, chosen[one.name] ?? start(one)]));
-  }
-
-  let shows = {};
-  let builtFor = null;
-
-  function buildSliders() {
-    builtFor = JSON.stringify(channels());
-    const rows = channels().map((channel) => {
-      const { label, low, high, low_label: lowLabel, high_label: highLabel } = channel;
-      const made = slider({ label, low, high, start: high, lowLabel, highLabel }, (value) => {
-        set("controls", { ...standing(), [channel.name]: value });
-        bend(channel.name, value);
-      });
-      shows[channel.name] = () => made.show(standing()[channel.name]);
-      return made.node;
-    });
-    const settings = { label: "Velocity", low: 1, high: 127, start: 96 };
-    const velocity = slider({ ...settings, lowLabel: "soft", highLabel: "hard" }, (value) => {
-      set("velocity", value);
-      fetchSoon();
-    });
-    shows.velocity = () => velocity.show(model.get("velocity"));
-    sliders.replaceChildren(...rows, velocity.node);
-  }
 
   function showSettings() {
     const { instruments, pitches } = model.get("menus");
-    if (JSON.stringify(channels()) !== builtFor) {
-      shows = {};
-      buildSliders();
-    }
-    for (const show of Object.values(shows)) show();
+    settings.show();
     guitarMenu.show(instruments, model.get("instrument"));
     guitarMenu.node.hidden = instruments.length < 2;
     const lowest = model.get("octave");
@@ -113,7 +72,7 @@ function render({ model, el }) {
     const [low, high] = model.get("menus").pitches ?? [36, 76];
     const wanted = model.get("octave") + semitones;
     if (wanted < 12 * Math.floor(low / 12) || wanted > 12 * Math.floor(high / 12)) return;
-    set("octave", wanted);
+    settings.set("octave", wanted);
     fetchSoon();
   }
 
@@ -125,7 +84,7 @@ function render({ model, el }) {
     Math.min(127, Math.max(1, VELOCITY_STEP * Math.round(velocity / VELOCITY_STEP)));
 
   function wantedNote(pitch, velocity) {
-    const moves = Object.entries(standing()).map(([name, value]) => [name, [[0, value]]]);
+    const moves = Object.entries(settings.standing).map(([name, value]) => [name, [[0, value]]]);
     return { pitch, velocity: rounded(velocity), moves: Object.fromEntries(moves) };
   }
 
@@ -140,7 +99,7 @@ function render({ model, el }) {
     last = pitch;
     const harder = place === null ? 1 : 0.5 + place;
     const wanted = wantedNote(pitch, model.get("velocity") * harder);
-    if (pending) missed++;
+    if (pending) latency.missed++;
     pending = { source, wanted, at, up: null };
     strings.open(model.get("note").sample_rate ?? 16000).then(serve, (error) => say(`${error}`));
     if (strings.context.state !== "running") setTimeout(warnIfBlocked, 500);
@@ -219,7 +178,7 @@ function render({ model, el }) {
     if (pending && key === keyNow(pending.wanted)) {
       if (pending.up !== null && performance.now() - pending.at > TOO_LATE_MS) {
         pending = null;
-        missed++;
+        latency.missed++;
         tell();
       } else sound(fresh, latency.asked);
     } else if (sounding && strings.note && key === keyNow(sounding.wanted)) {
@@ -302,20 +261,7 @@ function render({ model, el }) {
     () => {},
   );
 
-  function tell() {
-    const one = (list, words) =>
-      list.length
-        ? `${words}: last ${list.at(-1).toFixed(0)} ms, median ${middle(list).toFixed(0)} ms of ` +
-          `${list.length}`
-        : `${words}: none yet`;
-    const late = missed ? ` ${missed} came too late to be played.` : "";
-    const device = 1000 * (strings.context?.outputLatency || strings.context?.baseLatency || 0);
-    figures.textContent =
-      "From key to sound. " +
-      `${one(latency.asked, "Notes that Python had to make")}. ` +
-      `${one(latency.kept, "Notes that were here already")}.${late} ` +
-      (device ? `Your sound device adds about ${device.toFixed(0)} ms.` : "");
-  }
+  const tell = () => (figures.textContent = latency.words(strings.context));
 
   listen.addEventListener("click", () => listen.focus());
   root.addEventListener("keydown", onKeyDown);

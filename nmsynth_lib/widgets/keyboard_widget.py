@@ -27,7 +27,7 @@ from nmsynth_lib.widgets.stand_in import StandIn
 
 BEGINNING_S, WHOLE_S = 1.0, 6.0  # what is asked for first, and then
 RELEASE_STEP_S = 0.004
-_OWN = ("live_sound.js", "keys.js", "keyboard.js")
+_OWN = ("live_sound.js", "keys.js", "key_settings.js", "keyboard.js")
 OPEN_STRINGS = (40, 45, 50, 55, 59, 64)
 
 

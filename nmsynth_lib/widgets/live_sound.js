@@ -1,4 +1,5 @@
-// Live sound: one note at a time, plucked, held, let go; and a store of the notes that have come.
+// Live sound: one note at a time, plucked, held, let go; a store of the notes that have come; and
+// how long they took.
 
 const CUT_SECONDS = 0.006; // in which a new note ends the old one
 const SEAM_SECONDS = 0.02; // in which a note goes over into more of itself
@@ -144,5 +145,30 @@ class NoteStore {
     if (!sound) return;
     this.seconds -= sound.samples.length / sound.rate;
     this.kept.delete(key);
+  }
+}
+
+// How long keys waited for their sound, in ms, told as it is.
+class KeyLatency {
+  constructor() {
+    this.asked = []; // notes that Python had to make
+    this.kept = []; // notes that were here already
+    this.missed = 0;
+  }
+
+  words(context) {
+    const median = (list) => [...list].sort((a, b) => a - b)[Math.floor(list.length / 2)];
+    const one = (list) => {
+      if (!list.length) return "none yet";
+      const [last, half] = [list.at(-1), median(list)].map((ms) => ms.toFixed(0));
+      return `last ${last} ms, median ${half} ms of ${list.length}`;
+    };
+    const late = this.missed ? ` ${this.missed} came too late to be played.` : "";
+    const device = 1000 * (context?.outputLatency || context?.baseLatency || 0);
+    return (
+      `From key to sound. Notes that Python had to make: ${one(this.asked)}. ` +
+      `Notes that were here already: ${one(this.kept)}.${late}` +
+      (device ? ` Your sound device adds about ${device.toFixed(0)} ms.` : "")
+    );
   }
 }
