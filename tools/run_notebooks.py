@@ -33,10 +33,11 @@ SIOCSIFFLAGS, IFF_UP = 0x8914, 0x1  # linux/sockios.h, linux/if.h
 
 @dataclass(frozen=True)
 class Run:
-    """One execution: wall-clock seconds, kernel start included, and peak resident megabytes."""
+    """One execution, kernel start included: seconds by the clock and of processors, peak memory."""
 
     notebook: str
     seconds: float
+    processor_seconds: float
     megabytes: float
     error: str = ""
 
@@ -69,9 +70,9 @@ def executed(path: Path) -> Run:
         resources={"metadata": {"path": str(path.parent)}},
         extra_arguments=["--IPKernelApp.log_level=ERROR"],
     )
-    memory = PeakMemory(lambda: client.km.provisioner.pid)
+    watch = Watch(lambda: client.km.provisioner.pid)
     started, error = time.monotonic(), ""
-    with memory:
+    with watch:
         try:
             client.execute()
         except CellTimeoutError:
@@ -80,25 +81,26 @@ def executed(path: Path) -> Run:
             error = "the kernel died"
         except CellExecutionError as failure:
             error = f"{failure.ename}: {failure.evalue}\n{failure}"
-    return Run(path.name, time.monotonic() - started, memory.peak_bytes / 1e6, error)
+    seconds = time.monotonic() - started
+    return Run(path.name, seconds, watch.processor_seconds, watch.peak_bytes / 1e6, error)
 
 
-class PeakMemory:
-    """Watches the resident memory of a process and all its children, 20 times a second."""
+class Watch:
+    """Watches memory and processor time of a process and all its children, 20 times a second."""
 
     def __init__(self, find_pid: Callable[[], int | None]):
-        self.peak_bytes = 0
+        self.peak_bytes, self.processor_seconds = 0, 0.0
         self._find_pid = find_pid
         self._done = threading.Event()
         self._watcher = threading.Thread(target=self._watch, daemon=True)
 
-    def __enter__(self) -> "PeakMemory":
+    def __enter__(self) -> "Watch":
         """Starts to watch."""
         self._watcher.start()
         return self
 
     def __exit__(self, *_) -> None:
-        """Ends the watch; `peak_bytes` is final."""
+        """Ends the watch; its figures are final."""
         self._done.set()
         self._watcher.join()
 
@@ -108,9 +110,11 @@ class PeakMemory:
                 root = psutil.Process(self._find_pid())
                 tree = [root, *root.children(recursive=True)]
                 total = sum(process.memory_info().rss for process in tree)
+                worked = sum(sum(process.cpu_times()[:2]) for process in tree)
             except (AttributeError, TypeError, psutil.Error):
                 continue  # no kernel yet, or a child just ended
             self.peak_bytes = max(self.peak_bytes, total)
+            self.processor_seconds = max(self.processor_seconds, worked)
 
 
 def leave_network() -> bool:
