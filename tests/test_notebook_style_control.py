@@ -125,7 +125,7 @@ def test_a_drawn_ramp_closes_the_note_step_by_step(made):
 
 
 def test_the_open_moments_of_a_wave_bring_nothing_back(names):
-    """Open for 0.3 s, muted for 0.1: in each open moment less is left, and less than if all open."""
+    """Open for 0.3 s, muted for 0.1: each open moment is softer, and ever further from all open."""
     wave = [(0.4 * i + t, value) for i in range(5) for t, value in ((0.0, 127), (0.3, 1))]
     guitar, pluck = names["guitar"], names["pluck"]
     levels = [
