@@ -203,7 +203,7 @@ def test_every_control_has_a_name_and_does_something(one):
 def test_a_setting_is_copied_pasted_and_run_as_code(one):
     one.press("ArrowLeft")
     one.root.get_by_text("Share this setting").click()
-    one.wait_told()
+    one.wait_openness(int(one.slider().input_value()))
     before = one.live()
     one.button("Copy setting").click()
     status = one.root.locator(".sharing [role=status]")
