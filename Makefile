@@ -22,10 +22,10 @@ FIND_PYTHON = python=; \
 		exit 1; \
 	fi
 
-.PHONY: help setup lab demo test notebooks bench instruments lock clean
+.PHONY: help setup lab demo test test-nightly notebooks bench instruments lock clean
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 setup: ## install everything into .venv, exactly as requirements.lock says
 	@$(FIND_PYTHON); "$$python" tools/make_venv.py
@@ -45,7 +45,11 @@ test: setup ## check and test everything, notebooks included; PYTEST_ARGS="-k na
 	$(VENV_PYTHON) -m ruff format --check .
 	$(VENV_PYTHON) -m nbstripout --verify notebooks/*.ipynb
 	$(VENV_PYTHON) tools/lint_scripts.py
-	$(VENV_PYTHON) -m pytest -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
+	$(VENV_PYTHON) -m pytest -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder \
+		-m "not nightly" $(PYTEST_ARGS)
+
+test-nightly: setup ## what takes too long for every change: load check, static site, longest notebooks
+	$(VENV_PYTHON) -m pytest -m nightly $(PYTEST_ARGS)
 
 notebooks: setup ## execute every notebook without a network; print seconds and peak memory
 	@$(VENV_PYTHON) tools/run_notebooks.py notebooks/*.ipynb

@@ -8,6 +8,8 @@ from pathlib import Path
 import nbformat
 import pytest
 
+pytestmark = pytest.mark.nightly
+
 ROOT = Path(__file__).resolve().parents[1]
 IDLE, ALLOCATED_MB, WORKED_S = 40, 300, 1.5  # a bare kernel has more than 40 MB
 WORK = f"""import time

@@ -10,12 +10,16 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
+LONG = ("02_training", "04_style_control")  # they run in a browser in every test as well
+NOTEBOOKS = [
+    pytest.param(path, marks=[pytest.mark.nightly] if path.stem in LONG else [], id=path.stem)
+    for path in sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
+]
 TWO_CORES = dict.fromkeys(("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS"), "2")
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("notebook", NOTEBOOKS)
 def test_notebook_runs_within_its_limits(notebook, tmp_path, record_property):
     """All cells run, without a network: what two cores do in 120 s at most, and some 1000 MB.
 

@@ -10,6 +10,8 @@ import pytest
 from accessibility import serious_faults
 from page_sounds import played_in
 
+pytestmark = pytest.mark.nightly
+
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOK = "00_hear_it"
 LOADS = {"script": "src", "img": "src", "link": "href", "iframe": "src", "audio": "src"}
