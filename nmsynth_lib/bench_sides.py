@@ -22,6 +22,7 @@ from nmsynth_lib.controls import control_curves, inharmonicity
 from nmsynth_lib.engines import keras, tf
 from nmsynth_lib.guitars import play
 from nmsynth_lib.losses import SpectrogramLoss
+from nmsynth_lib.measured_spec import measured_spec
 from nmsynth_lib.phase_measures import LAST_SECONDS
 from nmsynth_lib.recordings import prepare_examples
 from nmsynth_lib.schema import InstrumentSpec
@@ -35,7 +36,7 @@ from nmsynth_lib.seed_sized import (
 )
 from nmsynth_lib.stock_ddsp import ddsp
 from nmsynth_lib.takes import load_recording
-from nmsynth_lib.training import Run, measured_spec
+from nmsynth_lib.training import Run
 
 
 class Trainer:

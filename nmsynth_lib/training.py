@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import datetime
 import math
-import re
 import time
 from collections.abc import Callable
 from dataclasses import asdict, replace
@@ -23,7 +22,6 @@ from tqdm.auto import tqdm
 
 from nmsynth_lib.alarms import collapse_warning, noise_share, overfitting_warning
 from nmsynth_lib.batches import Cuts, Recipe
-from nmsynth_lib.blending import heard_levels
 from nmsynth_lib.checkpoints import (
     STATE_FILE,
     Plan,
@@ -37,13 +35,14 @@ from nmsynth_lib.engines import give_memory_back, keras, tf
 from nmsynth_lib.errors import TrainingStateError
 from nmsynth_lib.instrument_files import SPEC_FILE, write_instrument
 from nmsynth_lib.losses import SpectrogramLoss, silence_loss
+from nmsynth_lib.measured_spec import measured_spec
 from nmsynth_lib.model import GuitarModel
 from nmsynth_lib.recordings import prepare_examples
-from nmsynth_lib.schema import Architecture, InstrumentSpec
+from nmsynth_lib.schema import InstrumentSpec
 from nmsynth_lib.takes import Take, load_recording
-from nmsynth_lib.tuning import measured_stiffness
 
 Watch = Callable[["Run"], None]
+Clock = Callable[[], float]
 
 
 def learning_rate_at(progress: float, step: int, recipe: Recipe) -> float:
@@ -100,6 +99,7 @@ class Run:
       watch: Called with the run before the first step and after each epoch: to draw, to listen, or
         to stop (`run.model.stop_training = True`).
       crew: The workers to train with; default: this process alone.
+      clock: What tells the seconds.
 
     Attributes:
       state: Steps done, history, best weights.
@@ -116,7 +116,9 @@ class Run:
         quiet: bool = False,
         watch: Watch | None = None,
         crew: Crew | None = None,
+        clock: Clock = time.monotonic,
     ):
+        self.clock = clock
         self.out, self.plan, self.cuts = out, plan, cuts
         self.spec, self.recipe = spec, recipe = plan.spec, plan.recipe
         self.model = GuitarModel(spec, recipe.seed)
@@ -135,12 +137,12 @@ class Run:
             np.mean([silence_loss(loss, wanted) for _, wanted in self.held_out])
         )
         self.watch, self.stopped = watch or (lambda run: None), ""
-        self.began = time.monotonic()
+        self.began = self.clock()
         self.bar = None if quiet else tqdm(total=100, bar_format=_BAR)
 
     def seconds(self) -> float:
         """Seconds trained, former sessions included."""
-        return self.state.seconds + time.monotonic() - self.began
+        return self.state.seconds + self.clock() - self.began
 
     def progress(self) -> float:
         """Share of the budget that is used up; 1 or more: done. Workers go by what they agreed."""
@@ -221,7 +223,7 @@ class Run:
         if better:
             state.best = float(held_out_loss)
             state.best_weights = [value.numpy() for value in self.model.weights]
-        state.seconds, self.began = self.seconds(), time.monotonic()
+        state.seconds, self.began = self.seconds(), self.clock()
         # The checkpoint comes first: the instrument can be made from it, but not the reverse.
         write_checkpoint(self.out, self.plan, state, self.model, self.optimizer, self.cuts.digest)
         if better:
@@ -265,6 +267,7 @@ def train(
     quiet: bool = False,
     watch: Watch | None = None,
     crew: Crew | None = None,
+    clock: Clock = time.monotonic,
 ) -> list[dict[str, float]]:
     """Trains an instrument on a folder of takes.
 
@@ -282,6 +285,7 @@ def train(
       quiet: No progress bar.
       watch: Called with the `Run` before the first step and after each epoch.
       crew: The workers to train with, of which this one writes; see `workers.train_together`.
+      clock: What the minutes are read from; `time.process_time` counts those of the processor.
 
     Returns:
       One row an epoch: step, seconds, losses, noise share, level, and a warning in words or "".
@@ -311,7 +315,7 @@ def train(
     recipe = plan.recipe
     examples = prepare_examples(takes, plan.spec, recipe.seed, pitch_shifts=recipe.pitch_shifts)
     cuts = Cuts(examples, plan.spec, plan.recipe)
-    run = Run(out, plan, cuts, quiet, watch, crew)
+    run = Run(out, plan, cuts, quiet, watch, crew, clock)
     if warning := cuts.warning():
         run.say(f"Warning: {warning}")
     if saved is not None:
@@ -340,47 +344,6 @@ def train(
     del run, cuts, examples
     give_memory_back()
     return history
-
-
-def measured_spec(
-    name: str, takes: list[Take], base: InstrumentSpec | None = None, pitch_shift: int = 0
-) -> InstrumentSpec:
-    """A schema with this recording's stiffness, tuning and range.
-
-    Args:
-      name: Of the instrument; what a name cannot hold is replaced.
-      takes: What to measure.
-      base: Controls, rates and sizes; default: the guitar's. Breakpoints of stiffness or tuning
-        that it names itself stay as they are.
-      pitch_shift: Semitones by which copies to train on reach beyond the recording.
-    """
-    base = base or InstrumentSpec()
-    given, open_ = base.architecture, Architecture()
-    measured = {}
-    if open_.inharmonicity == given.inharmonicity or open_.tuning_cents == given.tuning_cents:
-        stiffness, tuning = measured_stiffness(takes)
-        if given.inharmonicity == open_.inharmonicity:
-            measured["inharmonicity"] = stiffness
-        if given.tuning_cents == open_.tuning_cents:
-            measured["tuning_cents"] = tuning
-    pitches = [note.pitch for take in takes for note in take.performance.notes]
-    performances = [take.performance for take in takes]
-    return base.model_copy(
-        update={
-            "controls": tuple(
-                control.model_copy(update={"heard": heard_levels(control, performances)})
-                if control.heard is None
-                else control
-                for control in base.controls
-            ),
-            "name": re.sub(r"[^A-Za-z0-9_.-]+", "-", name).strip("-_.") or "guitar",
-            "pitch_range": (min(pitches) - pitch_shift, max(pitches) + pitch_shift),
-            "data_licence": takes[0].meta.licence or base.data_licence,
-            "architecture": given.model_copy(update=measured),
-            "provenance": {},
-            "figures": {},
-        }
-    )
 
 
 def _finish(run: Run, recording: str | Path, takes: list[Take]) -> None:

@@ -470,8 +470,8 @@ def test_the_shipped_recording_is_cut_as_the_recipe_says(repository):
 
 
 def test_a_schema_keeps_what_it_names_and_gets_what_it_leaves_open(recording):
+    from nmsynth_lib.measured_spec import measured_spec
     from nmsynth_lib.takes import load_recording
-    from nmsynth_lib.training import measured_spec
     from nmsynth_lib.tuning import measured_stiffness
 
     takes = load_recording(recording)

@@ -35,13 +35,14 @@ from nmsynth_lib.guitars import play
 from nmsynth_lib.instrument import Instrument
 from nmsynth_lib.loss_curves import BOUND_FILE, copy_bound
 from nmsynth_lib.losses import SpectrogramLoss, silence_loss
+from nmsynth_lib.measured_spec import measured_spec
 from nmsynth_lib.model import GuitarModel
 from nmsynth_lib.recordings import Examples, prepare_examples
 from nmsynth_lib.schema import InstrumentSpec
 from nmsynth_lib.score import training_score
 from nmsynth_lib.split_leaks import split_after_copying
 from nmsynth_lib.takes import Take, TakeMeta, load_recording
-from nmsynth_lib.training import Run, measured_spec
+from nmsynth_lib.training import Run
 from nmsynth_lib.unseen import SHIPPED_RECORDINGS
 from nmsynth_lib.widgets.training_view import muted_and_open
 

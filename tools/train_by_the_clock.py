@@ -18,7 +18,6 @@ import shutil
 import sys
 import time
 from pathlib import Path
-from types import SimpleNamespace
 
 from nmsynth_lib.schema import InstrumentSpec
 from nmsynth_lib.threads import use_threads
@@ -34,10 +33,8 @@ def train_and_keep(
     processor: bool,
 ) -> None:
     """Trains to the last of the minutes, or so many steps, and copies the instrument at each."""
-    from nmsynth_lib import training
+    from nmsynth_lib.training import train
 
-    if processor:
-        training.time = SimpleNamespace(monotonic=time.process_time)
     instrument, left, began = out / "instrument", sorted(minutes), time.process_time()
 
     def keep(run) -> None:
@@ -52,7 +49,9 @@ def train_and_keep(
     resume = (instrument / "training").exists()
     budget = {"steps": steps} if steps else {"minutes": max(minutes)}
     spec = InstrumentSpec.read(schema) if schema else None
-    training.train(recording, instrument, **budget, seed=seed, watch=keep, resume=resume, spec=spec)
+    clock = time.process_time if processor else time.monotonic
+    how = {"seed": seed, "watch": keep, "resume": resume, "spec": spec, "clock": clock}
+    train(recording, instrument, **budget, **how)
     print(f"{(time.process_time() - began) / 60:.1f} minutes of the processor's time")
 
 
