@@ -211,7 +211,7 @@ def listen(
     """
     from IPython.display import HTML, display
 
-    names = list(labels) if labels is not None else _numbered(len(sounds))
+    names = list(labels) if labels is not None else numbered(len(sounds))
     if len(names) != len(sounds):
         raise AudioFileError(f"listen: {len(sounds)} sounds but {len(names)} labels; give as many.")
     players = "".join(
@@ -236,15 +236,8 @@ def player_html(sound: np.ndarray, label: str, sample_rate: int = SAMPLE_RATE) -
     """
     from IPython.display import Audio
 
-    sound = np.asarray(sound, dtype=np.float32)
-    if sound.ndim != 1 or sound.size == 0:
-        raise AudioFileError(f"listen: '{label}' has shape {sound.shape}; give one row of samples.")
-    peak = float(np.abs(sound).max())
-    if not peak <= 1.0 + 1e-6:  # also true for NaN
-        raise AudioFileError(
-            f"listen: '{label}' peaks at {peak:.2f} of full scale and would clip; scale it down."
-        )
-    source = Audio(np.clip(sound, -1, 1), rate=sample_rate, normalize=False).src_attr()
+    sound = checked_sound(sound, label, "listen")
+    source = Audio(sound, rate=sample_rate, normalize=False).src_attr()
     name = html.escape(label, quote=True)
     return (
         f'<figure style="margin:0.2em 0"><figcaption>{name}</figcaption>'
@@ -252,7 +245,36 @@ def player_html(sound: np.ndarray, label: str, sample_rate: int = SAMPLE_RATE) -
     )
 
 
-def _numbered(count: int) -> list[str]:
+def checked_sound(sound: np.ndarray, label: str, who: str) -> np.ndarray:
+    """A sound that can be played as loud as it is.
+
+    Args:
+      sound: Shape [n_samples], within -1...1.
+      label: Its name, for the message.
+      who: Whom the message is from.
+
+    Returns:
+      float32, [n_samples].
+
+    Raises:
+      AudioFileError: the sound is empty, has several channels, is louder than full scale, or is
+        not a number.
+
+    Explained in notebook 00, "One note, two ways".
+    """
+    sound = np.asarray(sound, np.float32)
+    if sound.ndim != 1 or sound.size == 0:
+        raise AudioFileError(f"{who}: '{label}' has shape {sound.shape}; give one row of samples.")
+    peak = float(np.abs(sound).max())
+    if not peak <= 1.0 + 1e-6:  # also true for NaN
+        raise AudioFileError(
+            f"{who}: '{label}' peaks at {peak:.2f} of full scale and would clip; scale it down."
+        )
+    return np.clip(sound, -1.0, 1.0)
+
+
+def numbered(count: int) -> list[str]:
+    """Labels for sounds that have none."""
     return ["sound"] if count == 1 else [f"sound {i}" for i in range(1, count + 1)]
 
 

@@ -109,7 +109,7 @@ class Answering(anywidget.AnyWidget):
                 self._settled, self._undescribed = settings, True
                 self._hurried = asked > self.answered  # the browser asked, and waits
         except Exception as error:  # a callback's traceback is shown nowhere, so it is said here
-            problem = _in_one_line(error)
+            problem = in_one_line(error)
         clock = {"received": round(1000 * received, 2), "made": round(1000 * time.time(), 2)}
         self._show({**said, "clock": clock, "problem": problem, "answered": asked})
 
@@ -117,7 +117,7 @@ class Answering(anywidget.AnyWidget):
         try:
             said = self._describe(self._settled)
         except Exception as error:
-            said = {"problem": _in_one_line(error)}
+            said = {"problem": in_one_line(error)}
         if not self._again:  # else it is of yesterday
             self._show(said)
 
@@ -142,6 +142,7 @@ class Answering(anywidget.AnyWidget):
         return True
 
 
-def _in_one_line(error: Exception) -> str:
+def in_one_line(error: Exception) -> str:
+    """What an error says; of one that is not ours also what it is."""
     kind = "" if isinstance(error, NmsynthError) else f"{type(error).__name__}: "
     return f"{kind}{error}"

@@ -16,12 +16,12 @@ import anywidget
 import numpy as np
 import traitlets
 
-from nmsynth_lib.audio import player_html
 from nmsynth_lib.errors import NmsynthError
 from nmsynth_lib.files import appearing
 from nmsynth_lib.listening import TRIALS, ListeningTest, Pair, checked_pairs, same_lengths
 from nmsynth_lib.loudness import loudness_matched
 from nmsynth_lib.widgets.parts import script, styles
+from nmsynth_lib.widgets.sounds import pcm, plain_players
 from nmsynth_lib.widgets.stand_in import StandIn
 
 COLUMNS = ("pair", "trial", "x", "answer", "right")
@@ -120,7 +120,7 @@ class Abx(StandIn, anywidget.AnyWidget):
             self._seed += 1
         self._test = ListeningTest(self.trials, self._seed)
         with self.hold_sync():
-            self.a, self.b = map(_pcm, self._sounds[self.pair])
+            self.a, self.b = map(pcm, self._sounds[self.pair])
             self.trial, self.result, self.problem, self.answer = 1, {}, "", {}
             self._show_x()
 
@@ -144,16 +144,9 @@ class Abx(StandIn, anywidget.AnyWidget):
             else:
                 self._show_x()
 
-    def _repr_mimebundle_(self, **kwargs):
-        """The widget, and for pages that cannot load it both sounds in plain players."""
-        bundle = super()._repr_mimebundle_(**kwargs)
-        data = bundle[0] if isinstance(bundle, tuple) else bundle
-        if data is not None:
-            sounds = zip("AB", self._sounds[self.pair], strict=True)
-            data["text/html"] = f"<p>{self.pair}, equally loud:</p>" + "".join(
-                player_html(sound, letter, self.sample_rate) for letter, sound in sounds
-            )
-        return bundle
+    def _plain(self) -> str:
+        sounds = dict(zip("AB", self._sounds[self.pair], strict=True))
+        return f"<p>{self.pair}, equally loud:</p>{plain_players(sounds, self.sample_rate)}"
 
 
 def abx(
@@ -177,7 +170,3 @@ def _faded(sound: np.ndarray, sample_rate: int) -> np.ndarray:
     sound[:edge] *= ramp
     sound[len(sound) - edge :] *= ramp[::-1]
     return sound
-
-
-def _pcm(sound: np.ndarray) -> bytes:
-    return (np.clip(sound, -1, 1) * 32767).round().astype("<i2").tobytes()

@@ -23,17 +23,16 @@ from nmsynth_lib.loudness import matching_gains_db
 from nmsynth_lib.performance import Note, Performance
 from nmsynth_lib.phrases import RIFF, loop_seconds, varied
 from nmsynth_lib.settings import Setting
-from nmsynth_lib.widgets.panel import one_loop
-from nmsynth_lib.widgets.parts import script, styles
+from nmsynth_lib.widgets.parts import PLAYER, script, styles
 from nmsynth_lib.widgets.sounds import (
     checked_sounds,
     from_pcm,
     in_notebook,
     loaded,
+    looped,
     pcm,
     phrase_of,
     plain_players,
-    with_html,
 )
 from nmsynth_lib.widgets.stand_in import StandIn
 from nmsynth_lib.widgets.words import heard_in_words
@@ -54,15 +53,7 @@ class Compare(StandIn, anywidget.AnyWidget):
     Explained in notebook 04, "Velocity against openness".
     """
 
-    _esm = script(
-        "player.js",
-        "elements.js",
-        "pictures.js",
-        "position_wave.js",
-        "player_bar.js",
-        "spectrum_view.js",
-        "compare.js",
-    )
+    _esm = script(*PLAYER, "spectrum_view.js", "compare.js")
     _css = styles("compare.css")
 
     takes = traitlets.List().tag(sync=True)
@@ -116,10 +107,6 @@ class Compare(StandIn, anywidget.AnyWidget):
             for take in self.takes
         }
 
-    def _repr_mimebundle_(self, **kwargs):
-        """The widget, and for pages that cannot load it the same sounds in plain players."""
-        return with_html(super()._repr_mimebundle_(**kwargs), self._plain)
-
     def _plain(self) -> str:
         how = "All equally loud" if self.matched else "Each as loud as it is"
         return f"<p>{how}.</p>{plain_players(self.sounds, self.sample_rate)}"
@@ -163,9 +150,7 @@ def compare(
             sounds[label], rates[label] = take, sample_rate
             continue
         guitar, performance = _played(take, phrase, instrument)
-        seconds = loop_seconds(performance)
-        tail = max(seconds - performance.duration, 0.0)
-        sound = one_loop(guitar.render(performance, tail=tail), seconds, guitar.sample_rate)
+        sound = looped(guitar, performance, loop_seconds(performance), guitar.sample_rate)
         sounds[label], rates[label] = sound, guitar.sample_rate
         words[label] = " ".join(heard_in_words(sound, performance, guitar.sample_rate))
     if len(set(rates.values())) > 1:

@@ -20,11 +20,11 @@ from nmsynth_lib.audio import player_html
 from nmsynth_lib.errors import SettingError
 from nmsynth_lib.note_decay import STEP_S, decay_in_words, partial_traces
 from nmsynth_lib.performance import Performance
-from nmsynth_lib.rerendering import Rerenderer
 from nmsynth_lib.settings import Setting
-from nmsynth_lib.widgets import panel
 from nmsynth_lib.widgets.answering import Answering
-from nmsynth_lib.widgets.parts import script, styles
+from nmsynth_lib.widgets.instrument_menu import InstrumentMenu
+from nmsynth_lib.widgets.parts import PLAYER, script, styles
+from nmsynth_lib.widgets.sounds import from_pcm, in_notebook, looped, pcm, sliders
 from nmsynth_lib.widgets.stand_in import StandIn
 from nmsynth_lib.widgets.words import note_sound
 
@@ -56,18 +56,9 @@ class Explorer(StandIn, Answering):
 
     SETTINGS = ("instrument", "controls", "pitch", "velocity", "seconds")
     _esm = script(
-        "player.js",
-        "elements.js",
-        "sliders.js",
-        "wire.js",
-        "pictures.js",
-        "position_wave.js",
-        "player_bar.js",
-        "spectrum_view.js",
-        "decays.js",
-        "sharing.js",
+        *PLAYER, "spectrum_view.js", "sliders.js", "wire.js", "decays.js", "sharing.js",
         "explorer.js",
-    )
+    )  # fmt: skip
     _css = styles("explorer.css")
 
     menus = traitlets.Dict().tag(sync=True)
@@ -99,10 +90,9 @@ class Explorer(StandIn, Answering):
           SettingError: the setting cannot be read, or not played here.
           InstrumentNotFoundError: there is no such instrument.
         """
-        self._loaded = {panel._name(one): one for one in instruments or panel._shipped_names()}
-        self._players: dict[str, Rerenderer] = {}
+        self._instruments = InstrumentMenu(instruments)
         self._numbers = itertools.count(1)
-        names = list(self._loaded)
+        names = self._instruments.names
         super().__init__(
             instrument=names[0],
             menus={"instruments": names, "channels": [], "pitches": [40, 64]},
@@ -121,7 +111,7 @@ class Explorer(StandIn, Answering):
     @property
     def audio(self) -> np.ndarray:
         """The sound that the explorer has now: float32, shape [n_samples], full scale 1.0."""
-        return np.frombuffer(self.pcm, "<i2").astype(np.float32) / 32767
+        return from_pcm(self.pcm)
 
     @property
     def setting(self) -> dict[str, Any]:
@@ -139,8 +129,8 @@ class Explorer(StandIn, Answering):
     @setting.setter
     def setting(self, value: Setting | Mapping[str, Any] | str) -> None:
         setting = Setting.of(value)
-        if setting.instrument not in self._loaded:
-            known = ", ".join(self._loaded)
+        if setting.instrument not in self._instruments.names:
+            known = ", ".join(self._instruments.names)
             raise SettingError(
                 f"There is no instrument '{setting.instrument}' here; there is: {known}."
             )
@@ -186,27 +176,20 @@ class Explorer(StandIn, Answering):
 
     def _guitar(self, name: str | None = None):
         """An instrument, the chosen one by default, loaded when it is first asked for."""
-        name = name or self.instrument
-        guitar = self._loaded.get(name, name)
-        if isinstance(guitar, str):
-            from nmsynth_lib.instrument import shared_instrument
-
-            guitar = self._loaded[name] = shared_instrument(guitar)
-        return guitar
+        return self._instruments.guitar(name or self.instrument)
 
     def _answer(self, settings: dict) -> dict:
         guitar, performance = self._guitar(), self.played()
-        player = self._players.setdefault(self.instrument, Rerenderer(guitar))
-        audio = player.render(performance, tail=LOOP_SECONDS - performance.duration)
-        audio = panel.one_loop(audio, LOOP_SECONDS, guitar.sample_rate)
+        player = self._instruments.player(self.instrument)
+        audio = looped(player, performance, LOOP_SECONDS, guitar.sample_rate)
         (note,) = performance.notes
         return {
             "menus": {
                 **self.menus,
-                "channels": panel.sliders(guitar.spec),
+                "channels": sliders(guitar.spec),
                 "pitches": list(guitar.spec.pitch_range),
             },
-            "pcm": (np.clip(audio, -1, 1) * 32767).round().astype("<i2").tobytes(),
+            "pcm": pcm(audio),
             "heard": {
                 "number": next(self._numbers),
                 "sample_rate": guitar.sample_rate,
@@ -246,20 +229,15 @@ class Explorer(StandIn, Answering):
             }
         }
 
-    def _repr_mimebundle_(self, **kwargs):
-        """The widget, and for pages that cannot load it the same note in plain players."""
+    def _plain(self) -> str:
+        """The same note, open and muted, and the takes that are kept."""
         from nmsynth_lib.widgets.fallback import players_html
 
-        bundle = super()._repr_mimebundle_(**kwargs)
-        data = bundle[0] if isinstance(bundle, tuple) else bundle
-        if data is not None:
-            page = players_html(self._guitar(), self.played(), as_written=True)
-            for letter, take in sorted(self.kept.items()):
-                audio = np.frombuffer(take["pcm"], "<i2").astype(np.float32) / 32767
-                label = f"Kept as {letter}: {Setting.of(take['heard']['setting']).to_json()}"
-                page += player_html(audio, label, take["heard"]["sample_rate"])
-            data["text/html"] = page
-        return bundle
+        page = players_html(self._guitar(), self.played(), as_written=True)
+        for letter, take in sorted(self.kept.items()):
+            label = f"Kept as {letter}: {Setting.of(take['heard']['setting']).to_json()}"
+            page += player_html(from_pcm(take["pcm"]), label, take["heard"]["sample_rate"])
+        return page
 
 
 def _or_none(figure: float) -> float | None:
@@ -288,7 +266,7 @@ def explore(
 
     Explained in notebook 04, "One note, every openness".
     """
-    if fallback or not panel._in_notebook():
+    if fallback or not in_notebook():
         from nmsynth_lib.widgets.fallback import show_plain
 
         one = Explorer(instruments, setting)

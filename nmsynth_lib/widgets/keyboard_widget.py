@@ -19,10 +19,10 @@ import traitlets
 from nmsynth_lib.errors import ControlRangeError
 from nmsynth_lib.live_notes import LONGEST_S, held_audio, live_note, release_gain_db
 from nmsynth_lib.performance import OPENNESS_CC, Note, Performance
-from nmsynth_lib.widgets import panel
 from nmsynth_lib.widgets.answering import Answering
+from nmsynth_lib.widgets.instrument_menu import InstrumentMenu
 from nmsynth_lib.widgets.parts import script, styles
-from nmsynth_lib.widgets.sounds import from_pcm, in_notebook, loaded, pcm, with_html
+from nmsynth_lib.widgets.sounds import from_pcm, in_notebook, pcm, sliders
 from nmsynth_lib.widgets.stand_in import StandIn
 
 BEGINNING_S, WHOLE_S = 1.0, 6.0  # what is asked for first, and then
@@ -65,8 +65,8 @@ class Keyboard(StandIn, Answering):
         Args:
           instruments: Names of instruments, or loaded ones; empty takes all that are shipped.
         """
-        self._loaded = {panel._name(one): one for one in instruments or panel._shipped_names()}
-        names = list(self._loaded)
+        self._instruments = InstrumentMenu(instruments)
+        names = self._instruments.names
         super().__init__(
             instrument=names[0],
             menus={"instruments": names, "channels": [], "lengths": [BEGINNING_S, WHOLE_S]},
@@ -81,10 +81,7 @@ class Keyboard(StandIn, Answering):
 
     def _guitar(self):
         """The chosen instrument, loaded when it is first asked for."""
-        guitar = self._loaded[self.instrument] = loaded(
-            self._loaded.get(self.instrument, self.instrument)
-        )
-        return guitar
+        return self._instruments.guitar(self.instrument)
 
     def _answer(self, settings: dict) -> dict:
         guitar, wanted = self._guitar(), settings["wanted"]
@@ -107,15 +104,14 @@ class Keyboard(StandIn, Answering):
             "render_ms": round(1000 * (time.perf_counter() - started), 1),
         }
         pitches = list(guitar.spec.pitch_range)
-        menus = {**self.menus, "channels": panel.sliders(guitar.spec), "pitches": pitches}
+        menus = {**self.menus, "channels": sliders(guitar.spec), "pitches": pitches}
         return {"menus": menus, "pcm": pcm(audio), "note": note}
 
-    def _repr_mimebundle_(self, **kwargs):
-        """The widget, and for pages that cannot load it the six open strings, open and muted."""
+    def _plain(self) -> str:
+        """The six open strings, open and muted."""
         from nmsynth_lib.widgets.fallback import players_html
 
-        bundle = super()._repr_mimebundle_(**kwargs)
-        return with_html(bundle, lambda: players_html(self._guitar(), six_strings()))
+        return players_html(self._guitar(), six_strings())
 
 
 def six_strings() -> Performance:

@@ -22,16 +22,15 @@ from nmsynth_lib.audio import SAMPLE_RATE
 from nmsynth_lib.errors import AudioFileError
 from nmsynth_lib.performance import Performance
 from nmsynth_lib.phrases import RIFF, loop_seconds
-from nmsynth_lib.widgets.panel import one_loop
-from nmsynth_lib.widgets.parts import script, styles
+from nmsynth_lib.widgets.parts import PLAYER, script, styles
 from nmsynth_lib.widgets.sounds import (
     from_pcm,
     in_notebook,
     loaded,
+    one_loop,
     pcm,
     phrase_of,
     plain_players,
-    with_html,
 )
 from nmsynth_lib.widgets.stand_in import StandIn
 
@@ -53,15 +52,7 @@ class Mixer(StandIn, anywidget.AnyWidget):
     Explained in notebook 04, "Which part of the sound?".
     """
 
-    _esm = script(
-        "player.js",
-        "elements.js",
-        "pictures.js",
-        "position_wave.js",
-        "player_bar.js",
-        "spectrum_view.js",
-        "mixer.js",
-    )
+    _esm = script(*PLAYER, "spectrum_view.js", "mixer.js")
     _css = styles("mixer.css")
 
     parts = traitlets.List().tag(sync=True)
@@ -124,10 +115,6 @@ class Mixer(StandIn, anywidget.AnyWidget):
     def n_bytes(self) -> int:
         """Bytes of sound that went to the page."""
         return sum(len(part["pcm"]) for part in self.parts)
-
-    def _repr_mimebundle_(self, **kwargs):
-        """The widget, and for pages that cannot load it the whole and its stems in players."""
-        return with_html(super()._repr_mimebundle_(**kwargs), self._plain)
 
     def _plain(self) -> str:
         stems = self.stems

@@ -18,14 +18,12 @@ import traitlets
 from nmsynth_lib.errors import UnknownPhraseError
 from nmsynth_lib.performance import Performance
 from nmsynth_lib.phrases import loop_seconds, phrases, varied
-from nmsynth_lib.rerendering import Rerenderer
-from nmsynth_lib.schema import InstrumentSpec
 from nmsynth_lib.widgets.answering import Answering
+from nmsynth_lib.widgets.instrument_menu import InstrumentMenu
 from nmsynth_lib.widgets.parts import script, styles
+from nmsynth_lib.widgets.sounds import from_pcm, in_notebook, looped, pcm, sliders
 from nmsynth_lib.widgets.stand_in import StandIn
-from nmsynth_lib.widgets.words import longest_notes, note_sound
-
-_FADE_SECONDS = 0.02
+from nmsynth_lib.widgets.words import guesses, longest_notes, note_sound
 
 
 class HearIt(StandIn, Answering):
@@ -70,10 +68,9 @@ class HearIt(StandIn, Answering):
           performances: Label to phrase; None takes the published examples and a riff.
         """
         self._performances = dict(performances or phrases())
-        self._loaded = {_name(one): one for one in instruments or _shipped_names()}
-        self._players: dict[str, Rerenderer] = {}
+        self._instruments = InstrumentMenu(instruments)
         self._numbers = itertools.count(1)  # of the sounds
-        names = list(self._loaded)
+        names = self._instruments.names
         super().__init__(
             phrase=next(iter(self._performances)),
             instrument=names[0],
@@ -84,7 +81,7 @@ class HearIt(StandIn, Answering):
     @property
     def audio(self) -> np.ndarray:
         """The sound that the panel has now: float32, shape [n_samples], full scale 1.0."""
-        return np.frombuffer(self.pcm, "<i2").astype(np.float32) / 32767
+        return from_pcm(self.pcm)
 
     def played(self) -> Performance:
         """The performance that the settings make of the phrase.
@@ -106,30 +103,21 @@ class HearIt(StandIn, Answering):
 
     def _guitar(self):
         """The chosen instrument, loaded when it is first asked for."""
-        guitar = self._loaded.get(self.instrument, self.instrument)
-        if isinstance(guitar, str):
-            from nmsynth_lib.instrument import shared_instrument
-
-            guitar = self._loaded[self.instrument] = shared_instrument(guitar)
-        return guitar
-
-    def _player(self) -> Rerenderer:
-        """What plays the chosen instrument and remembers what it played."""
-        return self._players.setdefault(self.instrument, Rerenderer(self._guitar()))
+        return self._instruments.guitar(self.instrument)
 
     def _answer(self, settings: dict) -> dict:
-        pcm, heard = self._sound()
+        sound, heard = self._sound()
         menus = {**self.menus, "controls": sliders(self._guitar().spec)}
         heard = {**heard, "settings": settings, "number": next(self._numbers)}
-        return {"menus": menus, "pcm": pcm, "heard": heard}
+        return {"menus": menus, "pcm": sound, "heard": heard}
 
     def _sound(self) -> tuple[bytes, dict]:
         guitar, performance = self._guitar(), self.played()
         seconds = loop_seconds(self._performances[self.phrase])
         started = time.perf_counter()
-        tail = max(seconds - performance.duration, 0.0)
-        audio = self._player().render(performance, tail=tail)
-        audio = one_loop(audio, seconds, guitar.sample_rate)
+        audio = looped(
+            self._instruments.player(self.instrument), performance, seconds, guitar.sample_rate
+        )
         heard = {
             "seconds": seconds,
             "sample_rate": guitar.sample_rate,
@@ -140,21 +128,14 @@ class HearIt(StandIn, Answering):
                 for channel in guitar.spec.style_channels()
             },
         }
-        return (np.clip(audio, -1, 1) * 32767).round().astype("<i2").tobytes(), heard
+        return pcm(audio), heard
 
     def _describe(self, settings: dict) -> dict:
         guitar, performance, audio = self._guitar(), self.played(), self.audio
         notes = longest_notes(performance)
         sounds = [note_sound(audio, performance, note, guitar.sample_rate) for note in notes]
         longest = max(sounds, key=lambda one: one.measures.offset - one.measures.onset)
-        words = [one.sentence() for one in sounds]
-        low, high = guitar.spec.pitch_range
-        outside = [n.pitch for n in performance.notes if not low <= n.pitch <= high]
-        if outside:
-            words.append(
-                f"{len(outside)} notes lie outside the pitches that this instrument was trained "
-                f"on ({low} to {high}): what you hear there is a guess."
-            )
+        words = [one.sentence() for one in sounds] + guesses(performance, guitar.spec)
         figures = {
             "decay_db_per_s": float(np.nan_to_num(longest.measures.decay_db_per_s)),
             "peak_db": longest.measures.peak_db,
@@ -162,50 +143,11 @@ class HearIt(StandIn, Answering):
         }
         return {"heard": {**self.heard, "words": words, "longest": figures}}
 
-    def _repr_mimebundle_(self, **kwargs):
-        """The widget, and for pages that cannot load it the same phrase in plain players."""
+    def _plain(self) -> str:
+        """The same phrase, open and muted."""
         from nmsynth_lib.widgets.fallback import players_html
 
-        bundle = super()._repr_mimebundle_(**kwargs)
-        data = bundle[0] if isinstance(bundle, tuple) else bundle
-        if data is not None:
-            data["text/html"] = players_html(self._guitar(), self._performances[self.phrase])
-        return bundle
-
-
-def sliders(spec: InstrumentSpec) -> list[dict]:
-    """What an instrument's schema says of its style channels: a slider for each."""
-    return [
-        {
-            "name": channel.name,
-            "cc": channel.cc,
-            "label": channel.label or f"{channel.name} (CC{channel.cc})",
-            "low": channel.low,
-            "high": channel.high,
-            "default": channel.default,
-            "low_label": channel.low_label,
-            "high_label": channel.high_label,
-        }
-        for channel in spec.style_channels()
-    ]
-
-
-def one_loop(audio: np.ndarray, seconds: float, sample_rate: int) -> np.ndarray:
-    """A sound cut or padded to a loop that joins its own beginning without a click.
-
-    Args:
-      audio: Shape [n_samples].
-      seconds: Length of the loop.
-      sample_rate: Hz.
-
-    Returns:
-      Shape [round(seconds * sample_rate)]; its last 20 ms fade to zero.
-    """
-    n_samples = round(seconds * sample_rate)
-    loop = np.pad(audio[:n_samples], (0, max(0, n_samples - len(audio))))
-    n_fade = int(_FADE_SECONDS * sample_rate)
-    loop[-n_fade:] *= np.linspace(1, 0, n_fade, dtype=loop.dtype)
-    return loop
+        return players_html(self._guitar(), self._performances[self.phrase])
 
 
 def hear_it(
@@ -226,24 +168,8 @@ def hear_it(
 
     Explained in notebook 00, "Play it".
     """
-    if fallback or not _in_notebook():
+    if fallback or not in_notebook():
         from nmsynth_lib.widgets.fallback import show_plain
 
         return show_plain(instruments, performances)
     return HearIt(instruments, performances)
-
-
-def _in_notebook() -> bool:
-    from IPython import get_ipython
-
-    return hasattr(get_ipython(), "kernel")
-
-
-def _shipped_names() -> list[str]:
-    from nmsynth_lib.instrument import Instrument
-
-    return Instrument.names()
-
-
-def _name(instrument: str | object) -> str:
-    return instrument if isinstance(instrument, str) else instrument.spec.name

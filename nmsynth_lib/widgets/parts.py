@@ -10,6 +10,8 @@ from __future__ import annotations
 from pathlib import Path
 
 _HERE = Path(__file__).parent
+PLAYER = ("player.js", "elements.js", "pictures.js", "position_wave.js", "player_bar.js")
+"""What a widget with the row of player controls begins with."""
 
 
 def script(*names: str) -> str:

@@ -22,21 +22,22 @@ from nmsynth_lib.errors import NmsynthError, NoNotesError, RecordingError
 from nmsynth_lib.performance import Performance
 from nmsynth_lib.phrases import loop_seconds
 from nmsynth_lib.rerendering import Rerenderer
-from nmsynth_lib.widgets.answering import Answering
-from nmsynth_lib.widgets.panel import one_loop, sliders
-from nmsynth_lib.widgets.parts import script, styles
+from nmsynth_lib.widgets.answering import Answering, in_one_line
+from nmsynth_lib.widgets.parts import PLAYER, script, styles
 from nmsynth_lib.widgets.raw_recording import RawRecording
 from nmsynth_lib.widgets.rolls import performance_of, roll_of
 from nmsynth_lib.widgets.sounds import (
     from_pcm,
     in_notebook,
     loaded,
+    looped,
     pcm,
     phrase_of,
     plain_players,
-    with_html,
+    sliders,
 )
 from nmsynth_lib.widgets.stand_in import StandIn
+from nmsynth_lib.widgets.words import guesses
 
 EMPTY_S = 4.0  # of silence that an empty roll has
 LONGEST_S = 300.0  # that are rendered and sent after each edit
@@ -57,10 +58,9 @@ class PianoRoll(StandIn, Answering):
 
     SETTINGS = ("roll",)
     _esm = script(
-        "player.js", "elements.js", "sliders.js", "wire.js", "pictures.js", "position_wave.js",
-        "player_bar.js", "lane_points.js", "roll_edits.js", "roll_view.js", "roll_keys.js",
-        "roll_notes.js", "roll_lanes.js", "recording_wave.js", "roll_fields.js", "roll_desk.js",
-        "piano_roll.js",
+        *PLAYER, "sliders.js", "wire.js", "lane_points.js", "roll_edits.js", "roll_view.js",
+        "roll_keys.js", "roll_notes.js", "roll_lanes.js", "recording_wave.js", "roll_fields.js",
+        "roll_desk.js", "piano_roll.js",
     )  # fmt: skip
     _css = styles("piano_roll.css")
 
@@ -186,8 +186,7 @@ class PianoRoll(StandIn, Answering):
             seconds, words = self._seconds(performance), self._warnings(performance)
             if seconds < performance.duration:
                 performance = performance.between(0.0, seconds)
-            tail = max(seconds - performance.duration, 0.0)
-            audio = one_loop(self._player.render(performance, tail=tail), seconds, rate)
+            audio = looped(self._player, performance, seconds, rate)
         else:
             seconds = self._seconds(None)
             audio = np.zeros(round(seconds * rate), np.float32)
@@ -207,14 +206,7 @@ class PianoRoll(StandIn, Answering):
         return min(max(loop_seconds(performance) if performance else 0.0, least), LONGEST_S)
 
     def _warnings(self, performance: Performance) -> list[str]:
-        low, high = self.instrument.spec.pitch_range
-        outside = sum(not low <= note.pitch <= high for note in performance.notes)
-        said = []
-        if outside:
-            said.append(
-                f"{outside} notes lie outside the pitches that {self.instrument.spec.name} was "
-                f"trained on ({low} to {high}): what you hear there is a guess."
-            )
+        said = guesses(performance, self.instrument.spec, self.instrument.spec.name)
         if performance.duration > LONGEST_S:
             said.append(f"Only the first {LONGEST_S:.0f} s are played here.")
         return said
@@ -231,8 +223,7 @@ class PianoRoll(StandIn, Answering):
             elif content.get("do") == "piece":
                 files = [self.recording.piece(int(content["first"]), PIECE_SAMPLES)]
         except Exception as error:  # a callback's traceback is shown nowhere, so it is said here
-            kind = "" if isinstance(error, NmsynthError) else f"{type(error).__name__}: "
-            said = {"problem": f"{kind}{error}"}
+            said = {"problem": in_one_line(error)}
         self.send({"answer": content.get("number"), **said}, files)
 
     def _imported(self, data: bytes, content: dict) -> dict:
@@ -254,12 +245,8 @@ class PianoRoll(StandIn, Answering):
             self._performance(roll).write_midi(path)
             return path.read_bytes()
 
-    def _repr_mimebundle_(self, **kwargs):
-        """The widget, and for pages that cannot load it the same sounds in plain players."""
-        return with_html(super()._repr_mimebundle_(**kwargs), self.players_html)
-
-    def players_html(self) -> str:
-        """The recording and what the instrument makes of the roll, in players without a script."""
+    def _plain(self) -> str:
+        """The recording and what the instrument makes of the roll."""
         sounds = {}
         if self.recording:
             label = f"Recording: {self.recording.name}"
@@ -295,6 +282,6 @@ def piano_roll(
     if fallback or not in_notebook():
         from IPython.display import HTML, display
 
-        display(HTML(made.players_html()))
+        display(HTML(made._plain()))
         return None
     return made

@@ -16,7 +16,7 @@ import traitlets
 
 from nmsynth_lib.audio import SAMPLE_RATE, listen
 from nmsynth_lib.errors import AudioFileError
-from nmsynth_lib.widgets.parts import script, styles
+from nmsynth_lib.widgets.parts import PLAYER, script, styles
 from nmsynth_lib.widgets.sounds import (
     checked_sound,
     checked_sounds,
@@ -24,7 +24,6 @@ from nmsynth_lib.widgets.sounds import (
     in_notebook,
     pcm,
     plain_players,
-    with_html,
 )
 from nmsynth_lib.widgets.stand_in import StandIn
 
@@ -43,15 +42,7 @@ class Player(StandIn, anywidget.AnyWidget):
     Explained in notebook 04, "One note, every openness".
     """
 
-    _esm = script(
-        "player.js",
-        "elements.js",
-        "pictures.js",
-        "position_wave.js",
-        "player_bar.js",
-        "spectrum_view.js",
-        "player_view.js",
-    )
+    _esm = script(*PLAYER, "spectrum_view.js", "player_view.js")
     _css = styles()
 
     takes = traitlets.List().tag(sync=True)
@@ -105,10 +96,8 @@ class Player(StandIn, anywidget.AnyWidget):
             self.heard = LETTERS[place]
         self._renew_stand_in()
 
-    def _repr_mimebundle_(self, **kwargs):
-        """The widget, and for pages that cannot load it the same sounds in plain players."""
-        bundle = super()._repr_mimebundle_(**kwargs)
-        return with_html(bundle, lambda: plain_players(self.sounds, self.sample_rate))
+    def _plain(self) -> str:
+        return plain_players(self.sounds, self.sample_rate)
 
 
 def player(

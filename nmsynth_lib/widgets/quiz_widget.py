@@ -103,13 +103,8 @@ class Quiz(StandIn, anywidget.AnyWidget):
         ]
         super().__init__(question=question.question, answers=answers, cue=question.cue)
 
-    def _repr_mimebundle_(self, **kwargs):
-        """The widget, and for pages that cannot load it the same with folded explanations."""
-        bundle = super()._repr_mimebundle_(**kwargs)
-        data = bundle[0] if isinstance(bundle, tuple) else bundle
-        if data is not None:
-            data["text/html"] = self._question.html()
-        return bundle
+    def _plain(self) -> str:
+        return self._question.html()
 
 
 def quiz(

@@ -6,16 +6,18 @@ Explained in notebook 00, "Play it".
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from nmsynth_lib.audio import player_html
+from nmsynth_lib.audio import checked_sound, numbered, player_html
 from nmsynth_lib.errors import AudioFileError
 from nmsynth_lib.performance import Performance
+from nmsynth_lib.schema import InstrumentSpec
 
 FULL_SCALE = 32767
+FADE_SECONDS = 0.02  # at the end of a loop
 
 
 def checked_sounds(
@@ -52,24 +54,6 @@ def checked_sounds(
     }
 
 
-def checked_sound(sound: np.ndarray, label: str, who: str) -> np.ndarray:
-    """One sound as float32 [n_samples], within -1…1; raises and arguments as `checked_sounds`."""
-    sound = np.asarray(sound, np.float32)
-    if sound.ndim != 1 or sound.size == 0:
-        raise AudioFileError(f"{who}: '{label}' has shape {sound.shape}; give one row of samples.")
-    peak = float(np.abs(sound).max())
-    if not peak <= 1.0 + 1e-6:  # also true for NaN
-        raise AudioFileError(
-            f"{who}: '{label}' peaks at {peak:.2f} of full scale and would clip; scale it down."
-        )
-    return np.clip(sound, -1.0, 1.0)
-
-
-def numbered(count: int) -> list[str]:
-    """Labels for sounds that have none."""
-    return ["sound"] if count == 1 else [f"sound {number}" for number in range(1, count + 1)]
-
-
 def pcm(sound: np.ndarray) -> bytes:
     """A sound within -1…1 as 16-bit little-endian samples."""
     return (np.clip(sound, -1.0, 1.0) * FULL_SCALE).round().astype("<i2").tobytes()
@@ -85,12 +69,38 @@ def plain_players(sounds: Mapping[str, np.ndarray], sample_rate: int) -> str:
     return "".join(player_html(sound, label, sample_rate) for label, sound in sounds.items())
 
 
-def with_html(bundle, html: Callable[[], str]):
-    """A widget's MIME bundle, with HTML for the pages that cannot load widgets."""
-    data = bundle[0] if isinstance(bundle, tuple) else bundle
-    if data is not None:
-        data["text/html"] = html()
-    return bundle
+def one_loop(audio: np.ndarray, seconds: float, sample_rate: int) -> np.ndarray:
+    """A sound cut or padded to a loop that joins its own beginning without a click.
+
+    Args:
+      audio: Shape [n_samples].
+      seconds: Length of the loop.
+      sample_rate: Hz.
+
+    Returns:
+      Shape [round(seconds * sample_rate)]; its last 20 ms fade to zero.
+    """
+    n_samples = round(seconds * sample_rate)
+    loop = np.pad(audio[:n_samples], (0, max(0, n_samples - len(audio))))
+    n_fade = int(FADE_SECONDS * sample_rate)
+    loop[-n_fade:] *= np.linspace(1, 0, n_fade, dtype=loop.dtype)
+    return loop
+
+
+def looped(player, performance: Performance, seconds: float, sample_rate: int) -> np.ndarray:
+    """What an instrument makes of a performance, as one loop.
+
+    Args:
+      player: Has `render`: an instrument, or a `Rerenderer`.
+      performance: What is played.
+      seconds: Length of the loop.
+      sample_rate: Hz.
+
+    Returns:
+      Shape [round(seconds * sample_rate)], as `one_loop`.
+    """
+    tail = max(seconds - performance.duration, 0.0)
+    return one_loop(player.render(performance, tail=tail), seconds, sample_rate)
 
 
 def phrase_of(music: str | Path | Performance, guitar) -> Performance:
@@ -129,3 +139,20 @@ def in_notebook() -> bool:
     from IPython import get_ipython
 
     return hasattr(get_ipython(), "kernel")
+
+
+def sliders(spec: InstrumentSpec) -> list[dict]:
+    """What an instrument's schema says of its style channels: a slider for each."""
+    return [
+        {
+            "name": channel.name,
+            "cc": channel.cc,
+            "label": channel.label or f"{channel.name} (CC{channel.cc})",
+            "low": channel.low,
+            "high": channel.high,
+            "default": channel.default,
+            "low_label": channel.low_label,
+            "high_label": channel.high_label,
+        }
+        for channel in spec.style_channels()
+    ]

@@ -14,9 +14,21 @@ MISSING = "(This page does not show widgets.)"
 
 
 class StandIn:
-    """Mixed into a widget whose `_repr_mimebundle_` has text/html: shows both, one at a time."""
+    """Mixed into a widget that writes `_plain`: shows widget or plain page, one at a time."""
 
     _stand_in = None  # IPython's handle of the output, once it was shown
+
+    def _plain(self) -> str:
+        """What a page that cannot load the widget shows instead: HTML without script or files."""
+        return ""
+
+    def _repr_mimebundle_(self, **kwargs):
+        """The widget, and for pages that cannot load it the plain page."""
+        bundle = super()._repr_mimebundle_(**kwargs)
+        data = bundle[0] if isinstance(bundle, tuple) else bundle
+        if data is not None:
+            data["text/html"] = self._plain()
+        return bundle
 
     def _ipython_display_(self) -> None:
         from IPython.display import HTML, display

@@ -135,14 +135,9 @@ class TrainingView(StandIn, anywidget.AnyWidget):
         self.sounds = [*kept, new]
         self._next_sound = seconds + self.sound_every
 
-    def _repr_mimebundle_(self, **kwargs):
-        """The widget, and for pages that cannot load it the same without a script."""
-        bundle = super()._repr_mimebundle_(**kwargs)
-        data = bundle[0] if isinstance(bundle, tuple) else bundle
-        if data is not None:
-            players = "".join(html for _, html in self.sounds)
-            data["text/html"] = f"<p>{self.status} {self.alarm}</p>{self.picture}{players}"
-        return bundle
+    def _plain(self) -> str:
+        players = "".join(html for _, html in self.sounds)
+        return f"<p>{self.status} {self.alarm}</p>{self.picture}{players}"
 
 
 def muted_and_open() -> Performance:

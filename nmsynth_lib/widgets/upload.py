@@ -131,16 +131,11 @@ class UploadCheck(StandIn, anywidget.AnyWidget):
             self.shown = checks_html(self.checks, self.takes)
             self.can_mend = bool(self.takes.to_correct())
 
-    def _repr_mimebundle_(self, **kwargs):
-        """The widget, and for pages that cannot load it the way to do without."""
-        bundle = super()._repr_mimebundle_(**kwargs)
-        data = bundle[0] if isinstance(bundle, tuple) else bundle
-        if data is not None:
-            data["text/html"] = (
-                "<p>Here takes can be uploaded when this notebook runs. In a shell, "
-                "<code>nmsynth check DIR</code> says the same of a folder.</p>"
-            )
-        return bundle
+    def _plain(self) -> str:
+        return (
+            "<p>Here takes can be uploaded when this notebook runs. In a shell, "
+            "<code>nmsynth check DIR</code> says the same of a folder.</p>"
+        )
 
 
 def check_upload(

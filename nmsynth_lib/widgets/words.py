@@ -13,6 +13,7 @@ import numpy as np
 from nmsynth_lib.midi.channel import note_name
 from nmsynth_lib.note_measures import NoteMeasures, note_table
 from nmsynth_lib.performance import OPENNESS_CC, Note, Performance, held, midi_to_hz
+from nmsynth_lib.schema import InstrumentSpec
 from nmsynth_lib.spectrum_measures import centroid_hz
 
 OPEN, MUTED = 96, 32  # CC55 from which, and below which, a note is called so
@@ -84,6 +85,23 @@ def longest_notes(performance: Performance) -> list[Note]:
     is_open = held(performance.controllers.get(OPENNESS_CC, ()), onsets, 0) >= 64
     other = [note for note, kind in zip(by_length, is_open, strict=True) if kind != is_open[0]]
     return sorted(by_length[:1] + other[:1], key=lambda note: note.onset)
+
+
+def guesses(
+    performance: Performance, spec: InstrumentSpec, who: str = "this instrument"
+) -> list[str]:
+    """A sentence about the notes that an instrument was not trained on; none if there are none.
+
+    Explained in notebook 00, "Play it".
+    """
+    low, high = spec.pitch_range
+    outside = sum(not low <= note.pitch <= high for note in performance.notes)
+    if not outside:
+        return []
+    return [
+        f"{outside} notes lie outside the pitches that {who} was trained on ({low} to {high}): "
+        "what you hear there is a guess."
+    ]
 
 
 def heard_in_words(audio: np.ndarray, performance: Performance, sample_rate: int) -> list[str]:
