@@ -16,6 +16,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import nbformat
+
 PATIENCE_S = 180  # nothing takes so long, however busy the machine; it is stuck
 PORT_TRIES = 5
 THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
@@ -147,6 +149,24 @@ class Lab:
         if self.process.poll() is None:
             self.stop()
         return False
+
+
+def write_notebook(path: Path, *cells: str) -> Path:
+    """A notebook of these code cells."""
+    kernel = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
+    notebook = nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_code_cell(source) for source in cells],
+        metadata={"kernelspec": kernel, "language_info": {"name": "python"}},
+    )
+    nbformat.write(notebook, path)
+    return path
+
+
+def note_errors(page, errors: list[str]) -> list[str]:
+    """Adds to the list whatever the page's console calls an error, from now on; gives it back."""
+    page.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    return errors
 
 
 @contextmanager

@@ -6,10 +6,9 @@ for A and B, as an ear would, since the page knows no more than that.
 
 import itertools
 
-import nbformat
 import numpy as np
 import pytest
-from lab_server import PATIENCE_S, lab_with
+from lab_server import PATIENCE_S, lab_with, note_errors, write_notebook
 
 from nmsynth_lib.loudness import a_weighted_level_db
 
@@ -74,19 +73,7 @@ SEEN = """() => {
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory):
-    notebook = nbformat.v4.new_notebook(
-        cells=[nbformat.v4.new_code_cell(SOURCE)],
-        metadata={
-            "kernelspec": {
-                "name": "python3",
-                "display_name": "Python 3 (ipykernel)",
-                "language": "python",
-            },
-            "language_info": {"name": "python"},
-        },
-    )
-    path = tmp_path_factory.mktemp("made") / "abx.ipynb"
-    nbformat.write(notebook, path)
+    path = write_notebook(tmp_path_factory.mktemp("made") / "abx.ipynb", SOURCE)
     with lab_with(path, tmp_path_factory.mktemp("lab")) as lab:
         yield lab
 
@@ -95,9 +82,7 @@ def lab(tmp_path_factory):
 def page(lab, chromium):
     page = chromium.new_context(viewport={"width": 1200, "height": 800}).new_page()
     page.set_default_timeout(1000 * PATIENCE_S)
-    page.problems = []
-    page.on("console", lambda m: m.type == "error" and page.problems.append(m.text))
-    page.on("pageerror", lambda error: page.problems.append(str(error)))
+    page.problems = note_errors(page, [])
     lab.open_and_run(page, "abx.ipynb")
     page.wait_for_selector(PANEL)
     return page

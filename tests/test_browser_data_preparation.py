@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from lab_server import PATIENCE_S, lab_with
+from lab_server import PATIENCE_S, lab_with, note_errors
 
 from nmsynth_lib.score import training_score
 from nmsynth_lib.spoiled_takes import Faults, write_spoiled_take
@@ -73,9 +73,7 @@ def session(chromium, tmp_path_factory):
     with lab_with(NOTEBOOK, tmp_path_factory.mktemp("lab") / "a b") as lab:
         page = chromium.new_page(viewport={"width": 1280, "height": 1000})
         page.set_default_timeout(1000 * PATIENCE_S)
-        errors = []
-        page.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
-        page.on("pageerror", lambda error: errors.append(str(error)))
+        errors = note_errors(page, [])
         # Playwright takes dialogues over while somebody listens for them, and not at once: a key
         # that is pressed meanwhile opens the browser's own, which nobody sees and nobody closes.
         page.on("filechooser", lambda dialogue: None)

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from lab_server import PATIENCE_S, lab_with
+from lab_server import PATIENCE_S, lab_with, note_errors
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOK = ROOT / "notebooks" / "03_ddsp_decoder.ipynb"
@@ -44,9 +44,7 @@ def session(chromium, tmp_path_factory):
     with lab_with(NOTEBOOK, tmp_path_factory.mktemp("lab") / "a b") as lab:
         page = chromium.new_page(viewport={"width": 1000, "height": 1000})
         page.set_default_timeout(1000 * PATIENCE_S)
-        errors = []
-        page.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
-        page.on("pageerror", lambda error: errors.append(str(error)))
+        errors = note_errors(page, [])
         lab.open_and_run(page, NOTEBOOK.name)
         outcome = page.evaluate(OUTCOME)
         assert outcome["bad"] == []  # else every test would wait for what does not come

@@ -11,12 +11,11 @@ import signal
 import time
 from pathlib import Path
 
-import nbformat
 import numpy as np
 import pytest
-from accessibility import serious_faults
+from accessibility import at_width, serious_faults
 from conftest import CHROMIUM_FLAGS
-from lab_server import PATIENCE_S, READY, lab_with
+from lab_server import PATIENCE_S, READY, lab_with, note_errors, write_notebook
 from test_browser_hear_it import LISTEN
 
 from nmsynth_lib.guitars.string import string_partial_decay
@@ -102,8 +101,7 @@ class Page:
 def opened(lab, context, name, errors):
     page = context.new_page()
     page.set_default_timeout(1000 * PATIENCE_S)
-    page.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
-    page.on("pageerror", lambda error: errors.append(str(error)))
+    note_errors(page, errors)
     lab.open_and_run(page, name)
     page.set_default_timeout(60_000)
     return Page(page)
@@ -113,12 +111,7 @@ def opened(lab, context, name, errors):
 def session(chromium, tmp_path_factory):
     folder = tmp_path_factory.mktemp("explorer")
     code = "from nmsynth_lib.widgets import explore\nexplorer = explore('string')\nexplorer"
-    kernel = {"name": "python3", "display_name": "Python 3"}
-    book = nbformat.v4.new_notebook(
-        cells=[nbformat.v4.new_code_cell(code)], metadata={"kernelspec": kernel}
-    )
-    nbformat.write(book, folder / "one.ipynb")
-    with lab_with(folder / "one.ipynb", folder / "lab") as lab:
+    with lab_with(write_notebook(folder / "one.ipynb", code), folder / "lab") as lab:
         shutil.copy(folder / "one.ipynb", folder / "lab" / "notebooks" / "two.ipynb")
         context = chromium.new_context(
             viewport={"width": 1280, "height": 1300},
@@ -233,17 +226,10 @@ def test_a_setting_is_copied_pasted_and_run_as_code(one):
 def test_it_looks_right_and_shuts_nobody_out(session, one, theme):
     """Pictures for looking at, of all widths; nothing sticks out; axe finds nothing serious."""
     session["lab"].theme(one.page, theme)
-    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
     for width in (360, 800, 1600):
-        style = f"root.style.width = '{width}px'; root.style.maxWidth = 'none'"
-        one.root.evaluate(f"root => {{ {style}; }}")
-        one.page.wait_for_timeout(300)
-        one.root.screenshot(path=SCREENSHOTS / f"explorer_{theme}_{width}.png")
-        wide = one.root.evaluate("""root => [...root.querySelectorAll('*')].filter(
-          (node) => !node.hidden && node.getBoundingClientRect().right >
-            root.getBoundingClientRect().right + 1).map((node) => node.outerHTML.slice(0, 80))""")
-        assert wide == []
-    one.root.evaluate("root => (root.style.width = root.style.maxWidth = '')")
+        picture = SCREENSHOTS / f"explorer_{theme}_{width}.png"
+        with at_width(one.root, width, picture) as sticking_out:
+            assert sticking_out == []
     assert serious_faults(one.page, "section.nmsynth-explorer") == []
 
 

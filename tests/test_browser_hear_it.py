@@ -5,7 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from lab_server import PATIENCE_S, lab_with
+from accessibility import at_width
+from lab_server import PATIENCE_S, lab_with, note_errors
 from machine import slowness
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -108,9 +109,7 @@ def session(chromium, tmp_path_factory):
     with lab_with(NOTEBOOK, tmp_path_factory.mktemp("lab") / "a b") as lab:
         page = chromium.new_page(viewport={"width": 1280, "height": 1300})
         page.set_default_timeout(1000 * PATIENCE_S)
-        errors = []
-        page.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
-        page.on("pageerror", lambda error: errors.append(str(error)))
+        errors = note_errors(page, [])
         slow, started = slowness(), time.monotonic()
         lab.open_and_run(page, NOTEBOOK.name)
         panel = Panel(page)
@@ -258,16 +257,8 @@ def test_it_looks_right_in(session, panel, theme):
 @pytest.mark.parametrize("width", [360, 700, 1600])
 def test_it_fits(panel, width):
     """No part of it is wider than it is given."""
-    panel.root.evaluate("(root, width) => (root.style.width = `${width}px`)", width)
-    panel.root.evaluate("root => (root.style.maxWidth = 'none')")
-    panel.page.wait_for_timeout(500)
-    panel.root.evaluate("root => root.scrollIntoView()")
-    panel.root.screenshot(path=SCREENSHOTS / f"hear_it_{width}.png")
-    wide = panel.root.evaluate("""root => [...root.querySelectorAll('*')].filter(
-      (node) => !node.hidden && node.getBoundingClientRect().right >
-        root.getBoundingClientRect().right + 1).map((node) => node.outerHTML.slice(0, 80))""")
-    panel.root.evaluate("root => (root.style.width = root.style.maxWidth = '')")
-    assert wide == []
+    with at_width(panel.root, width, SCREENSHOTS / f"hear_it_{width}.png") as sticking_out:
+        assert sticking_out == []
 
 
 def test_no_error_on_the_console(session):

@@ -1,12 +1,11 @@
 """The keyboard in a real JupyterLab and a real Chromium: keys are judged by what is played."""
 
-import json
 from pathlib import Path
 
 import numpy as np
 import pytest
-from accessibility import serious_faults
-from lab_server import PATIENCE_S, lab_with
+from accessibility import at_width, serious_faults
+from lab_server import PATIENCE_S, lab_with, note_errors, write_notebook
 from machine import slowness
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -59,9 +58,6 @@ NEWEST = "root => (window.newest = root.nmsynth.strings.note.layers.at(-1))"
 MOVED = "root => root.nmsynth.strings.note?.layers.at(-1) !== window.newest"
 WHOLE = """root => root.nmsynth.strings.note?.layers
   .some(({ source }) => source.buffer.duration > 2)"""
-WIDER = """root => [...root.querySelectorAll('*')].filter((node) => !node.hidden &&
-  node.getBoundingClientRect().right > root.getBoundingClientRect().right + 1)
-  .map((node) => node.outerHTML.slice(0, 80))"""
 NOTEBOOK_STATE = """() => {
   const { content } = window.jupyterapp.shell.currentWidget;
   return [content.mode, content.activeCellIndex,
@@ -130,22 +126,12 @@ class Keys:
 
 @pytest.fixture(scope="module")
 def session(chromium, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("notebook")
-    cells = [
-        {"cell_type": "code", "execution_count": None, "id": str(i), "metadata": {}, "outputs": [],
-         "source": text} for i, text in enumerate(CELLS)
-    ]  # fmt: skip
-    kernel = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
-    notebook = {"cells": cells, "metadata": {"kernelspec": kernel}, "nbformat": 4}
-    path = folder / "keys.ipynb"
-    path.write_text(json.dumps({**notebook, "nbformat_minor": 5}))
+    path = write_notebook(tmp_path_factory.mktemp("notebook") / "keys.ipynb", *CELLS)
     with lab_with(path, tmp_path_factory.mktemp("lab") / "a b") as lab:
         context = chromium.new_context(viewport={"width": 1280, "height": 900}, has_touch=True)
         page = context.new_page()
         page.set_default_timeout(1000 * PATIENCE_S)
-        errors = []
-        page.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
-        page.on("pageerror", lambda error: errors.append(str(error)))
+        errors = note_errors(page, [])
         lab.open_and_run(page, path.name)
         SCREENSHOTS.mkdir(parents=True, exist_ok=True)
         yield {"lab": lab, "page": page, "keys": Keys(page), "errors": errors}
@@ -331,20 +317,17 @@ def test_it_fits_and_has_no_accessibility_fault(session, keys):
     for theme in ("light", "dark"):
         session["lab"].theme(page, theme)
         for width in (360, 800, 1600):
-            keys.root.evaluate("(root, width) => (root.style.width = `${width}px`)", width)
-            keys.root.evaluate("root => (root.style.maxWidth = 'none')")
-            page.wait_for_timeout(300)
             keys.ready()
-            keys.root.screenshot(path=SCREENSHOTS / f"keyboard_{theme}_{width}.png")
-            assert keys.root.evaluate(WIDER) == []
-            narrowest = keys.root.evaluate(
-                "root => Math.min(...[...root.querySelectorAll('.key:not(.black)')]"
-                ".map((key) => key.getBoundingClientRect().width))"
-            )
-            assert narrowest >= 40
-        assert serious_faults(page, "section.nmsynth-keyboard") == []
+            picture = SCREENSHOTS / f"keyboard_{theme}_{width}.png"
+            with at_width(keys.root, width, picture) as sticking_out:
+                assert sticking_out == []
+                narrowest = keys.root.evaluate(
+                    "root => Math.min(...[...root.querySelectorAll('.key:not(.black)')]"
+                    ".map((key) => key.getBoundingClientRect().width))"
+                )
+                assert narrowest >= 40
+                assert serious_faults(page, "section.nmsynth-keyboard") == []
     session["lab"].theme(page, "light")
-    keys.root.evaluate("root => (root.style.width = root.style.maxWidth = '')")
 
 
 def test_no_error_on_the_console(session):

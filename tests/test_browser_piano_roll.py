@@ -8,11 +8,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-import nbformat
 import numpy as np
 import pytest
-from accessibility import serious_faults
-from lab_server import PATIENCE_S, lab_with
+from accessibility import at_width, serious_faults
+from lab_server import PATIENCE_S, lab_with, note_errors, write_notebook
 from machine import slowness
 
 from nmsynth_lib.audio import write_audio
@@ -137,20 +136,12 @@ def notebook(folder):
     """A notebook with an empty roll, and one with a recording whose annotation is astray."""
     write_audio(folder / "take.flac", string_audio(TAKE, RATE, seed=1), RATE)
     astray(TAKE).write_midi(folder / "astray.mid")
-    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    book = nbformat.v4.new_notebook(metadata={"kernelspec": kernel})
-    book.cells = [
-        nbformat.v4.new_code_cell(
-            "from nmsynth_lib.widgets import piano_roll\nroll = piano_roll()\nroll"
-        ),
-        nbformat.v4.new_code_cell(
-            f"folder = {str(folder)!r}\n"
-            "take = piano_roll('string', folder + '/astray.mid', audio=folder + '/take.flac')\ntake"
-        ),
-    ]
-    path = folder / "rolls.ipynb"
-    nbformat.write(book, path)
-    return path
+    empty = "from nmsynth_lib.widgets import piano_roll\nroll = piano_roll()\nroll"
+    annotated = (
+        f"folder = {str(folder)!r}\n"
+        "take = piano_roll('string', folder + '/astray.mid', audio=folder + '/take.flac')\ntake"
+    )
+    return write_notebook(folder / "rolls.ipynb", empty, annotated)
 
 
 @pytest.fixture(scope="module")
@@ -159,9 +150,7 @@ def session(chromium, tmp_path_factory):
     with lab_with(notebook(folder), tmp_path_factory.mktemp("lab") / "a b") as lab:
         page = chromium.new_page(viewport={"width": 1280, "height": 1100}, accept_downloads=True)
         page.set_default_timeout(1000 * PATIENCE_S)
-        errors = []
-        page.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
-        page.on("pageerror", lambda error: errors.append(str(error)))
+        errors = note_errors(page, [])
         lab.open_and_run(page, "rolls.ipynb")
         yield {"lab": lab, "page": page, "errors": errors, "folder": folder}
         page.close()
@@ -416,22 +405,12 @@ def test_another_cell_and_the_page_edit_the_same_roll(session, roll):
 def test_it_looks_right_and_shuts_nobody_out(session, roll, theme, width):
     """Nothing is wider than it is given, axe finds nothing serious; pictures are for looking at."""
     take = Roll(session["page"], 1)
-    roll.page.set_viewport_size({"width": max(1280, width + 400), "height": 1300})
     session["lab"].theme(roll.page, theme)
     for number, one in enumerate((roll, take)):
-        one.root.evaluate("(root, width) => (root.style.width = `${width}px`)", width)
-        one.root.evaluate("root => (root.style.maxWidth = 'none')")
-        one.page.wait_for_timeout(400)
-        one.root.scroll_into_view_if_needed()
-        one.root.screenshot(path=SCREENSHOTS / f"piano_roll_{number}_{theme}_{width}.png")
-        wide = one.root.evaluate("""root => [...root.querySelectorAll('*')].filter(
-          (node) => !node.hidden && node.getBoundingClientRect().right >
-            root.getBoundingClientRect().right + 1).map((node) => node.outerHTML.slice(0, 80))""")
-        assert wide == []
-    faults = serious_faults(roll.page, ".nmsynth-roll")
-    for one in (roll, take):
-        one.root.evaluate("root => (root.style.width = root.style.maxWidth = '')")
-    assert faults == []
+        picture = SCREENSHOTS / f"piano_roll_{number}_{theme}_{width}.png"
+        with at_width(one.root, width, picture) as sticking_out:
+            assert sticking_out == []
+            assert serious_faults(roll.page, ".nmsynth-roll") == []
 
 
 def test_a_recording_is_annotated_until_the_check_finds_it_fit(session):

@@ -3,10 +3,9 @@
 import itertools
 from pathlib import Path
 
-import nbformat
 import pytest
 from accessibility import serious_faults
-from lab_server import PATIENCE_S, lab_with
+from lab_server import PATIENCE_S, lab_with, note_errors, write_notebook
 
 from nmsynth_lib.widgets.quiz_widget import IT_IS, IT_IS_NOT, shipped_question
 
@@ -22,13 +21,7 @@ ASK = "import time; time.sleep(1); print(first.chosen)"  # what the page said ma
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory):
-    kernel = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
-    notebook = nbformat.v4.new_notebook(
-        cells=[nbformat.v4.new_code_cell(SOURCE), nbformat.v4.new_code_cell(ASK)],
-        metadata={"kernelspec": kernel, "language_info": {"name": "python"}},
-    )
-    path = tmp_path_factory.mktemp("made") / "quiz.ipynb"
-    nbformat.write(notebook, path)
+    path = write_notebook(tmp_path_factory.mktemp("made") / "quiz.ipynb", SOURCE, ASK)
     with lab_with(path, tmp_path_factory.mktemp("lab")) as lab:
         yield lab
 
@@ -37,9 +30,7 @@ def lab(tmp_path_factory):
 def page(lab, chromium):
     page = chromium.new_context(viewport={"width": 1200, "height": 900}).new_page()
     page.set_default_timeout(1000 * PATIENCE_S)
-    page.problems = []
-    page.on("console", lambda m: m.type == "error" and page.problems.append(m.text))
-    page.on("pageerror", lambda error: page.problems.append(str(error)))
+    page.problems = note_errors(page, [])
     lab.open_and_run(page, "quiz.ipynb")
     page.wait_for_selector(PANEL)
     return page

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from lab_server import PATIENCE_S, lab_with
+from lab_server import PATIENCE_S, lab_with, note_errors
 from test_browser_ddsp_decoder import ALONE, OUTCOME
 from test_browser_explorer import EXECUTE, Page
 from test_browser_keyboard import Keys
@@ -32,9 +32,7 @@ def session(chromium, tmp_path_factory):
     with lab_with(NOTEBOOK, tmp_path_factory.mktemp("lab") / "a b") as lab:
         page = chromium.new_page(viewport={"width": 1000, "height": 1000})
         page.set_default_timeout(1000 * PATIENCE_S)
-        errors = []
-        page.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
-        page.on("pageerror", lambda error: errors.append(str(error)))
+        errors = note_errors(page, [])
         lab.open_and_run(page, NOTEBOOK.name, timeout_s=2 * PATIENCE_S)
         outcome = page.evaluate(OUTCOME)
         assert outcome["bad"] == []  # else every test would wait for what does not come

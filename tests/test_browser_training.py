@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from lab_server import PATIENCE_S, lab_with
+from lab_server import PATIENCE_S, lab_with, note_errors
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOK = ROOT / "notebooks" / "02_training.ipynb"
@@ -60,9 +60,7 @@ def session(chromium, tmp_path_factory):
     with lab_with(short, tmp_path_factory.mktemp("lab") / "a b") as lab:
         page = chromium.new_page(viewport={"width": 1280, "height": 1000})
         page.set_default_timeout(1000 * PATIENCE_S)
-        errors = []
-        page.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
-        page.on("pageerror", lambda error: errors.append(str(error)))
+        errors = note_errors(page, [])
         page.add_init_script(f"({WATCH})()")
         lab.open_and_run(page, NOTEBOOK.name)
         page.wait_for_timeout(500)

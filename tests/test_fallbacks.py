@@ -8,6 +8,7 @@ from pathlib import Path
 import anywidget
 import nbformat
 import pytest
+from lab_server import write_notebook
 from page_sounds import played_in
 from test_browser_hear_it import SCREENSHOTS
 from test_voila import PLAYED
@@ -62,8 +63,7 @@ def test_every_widget_has_a_stand_in():
 def executed(tmp_path_factory) -> Path:
     """The notebook as nbconvert executes it: with outputs, and with the widgets' state."""
     path = tmp_path_factory.mktemp("exported") / "shown.ipynb"
-    cells = [nbformat.v4.new_code_cell(code) for code in (FIRST, *(c for c, _ in WIDGETS.values()))]
-    nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
+    write_notebook(path, FIRST, *(code for code, _ in WIDGETS.values()))
     convert(path, "notebook", "--execute", "--inplace")
     assert "widgets" in nbformat.read(path, 4).metadata
     return path

@@ -5,8 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-import nbformat
 import pytest
+from lab_server import write_notebook
 
 pytestmark = pytest.mark.nightly
 
@@ -21,9 +21,7 @@ HOARD = f"n = {ALLOCATED_MB * 10**6}; kept = b'x' * n"
 
 def checked(folder, *cells, learners=2):
     """Output, exit status and figures of the tool on a notebook of these cells."""
-    made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
-    path, figures = folder / "small.ipynb", folder / "figures.json"
-    nbformat.write(made, path)
+    path, figures = write_notebook(folder / "small.ipynb", *cells), folder / "figures.json"
     tool = [sys.executable, ROOT / "tools" / "load_check.py", path, "--learners", str(learners)]
     done = subprocess.run([*tool, "--json", figures], capture_output=True, text=True)
     assert figures.is_file(), done.stdout + done.stderr

@@ -10,10 +10,9 @@ import time
 import urllib.error
 import urllib.request
 
-import nbformat
 import numpy as np
 import pytest
-from lab_server import PATIENCE_S
+from lab_server import PATIENCE_S, write_notebook
 from test_browser_hear_it import LONG_NOTE, SCREENSHOTS, Panel
 
 from nmsynth_lib.phrases import loop_seconds, phrases
@@ -44,8 +43,7 @@ class Voila:
     """A running Voilà that serves one notebook; each visit runs it in a kernel of its own."""
 
     def __init__(self, folder, cells: list[str]):
-        notebook = nbformat.v4.new_notebook(cells=[*map(nbformat.v4.new_code_cell, cells)])
-        nbformat.write(notebook, folder / "small.ipynb")
+        write_notebook(folder / "small.ipynb", *cells)
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]

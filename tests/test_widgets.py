@@ -16,7 +16,7 @@ from nmsynth_lib.performance import Note, Performance
 from nmsynth_lib.phrases import EXAMPLES, RIFF, loop_seconds, phrases, varied
 from nmsynth_lib.schema import ControlSpec
 from nmsynth_lib.widgets import HearIt, hear_it
-from nmsynth_lib.widgets.panel import one_loop
+from nmsynth_lib.widgets.sounds import one_loop
 from nmsynth_lib.widgets.words import heard_in_words, note_sound
 
 LONG_NOTE = Performance.from_notes([Note(45, 90, 0.1, 2.1)], name="A2, 2 s")

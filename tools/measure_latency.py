@@ -22,7 +22,6 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import nbformat
 import numpy as np
 import psutil
 
@@ -30,7 +29,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
 
 from conftest import CHROMIUM_FLAGS, CHROMIUM_NAMES  # noqa: E402
-from lab_server import PATIENCE_S, lab_with  # noqa: E402
+from lab_server import PATIENCE_S, lab_with, write_notebook  # noqa: E402
 from machine import slowness  # noqa: E402
 
 CELLS = {
@@ -41,7 +40,6 @@ CELLS = {
     ),
 }
 OPENNESS = "Openness (CC55)"
-KERNEL = {"name": "python3", "display_name": "Python 3"}  # else JupyterLab asks
 ROOTS = {"explorer": "section.nmsynth-explorer", "hear_it": "section.nmsynth-hear"}
 # Stations of a move, each with the one before.
 PARTS = {
@@ -112,11 +110,7 @@ def measured(widget: str, n_moves: int, n_long: int) -> dict[str, float]:
     from playwright.sync_api import sync_playwright
 
     with tempfile.TemporaryDirectory() as scratch, sync_playwright() as playwright:
-        notebook = Path(scratch) / "latency.ipynb"
-        book = nbformat.v4.new_notebook(
-            cells=[nbformat.v4.new_code_cell(CELLS[widget])], metadata={"kernelspec": KERNEL}
-        )
-        nbformat.write(book, notebook)
+        notebook = write_notebook(Path(scratch) / "latency.ipynb", CELLS[widget])
         flags = [*CHROMIUM_FLAGS, "--js-flags=--expose-gc", "--enable-precise-memory-info"]
         browser = playwright.chromium.launch(executable_path=chromium(), args=flags)
         with lab_with(notebook, Path(scratch) / "lab") as lab:
