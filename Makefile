@@ -48,7 +48,7 @@ test: setup ## check and test everything, notebooks included; PYTEST_ARGS="-k na
 	$(VENV_PYTHON) -m pytest -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder \
 		-m "not nightly" $(PYTEST_ARGS)
 
-test-nightly: setup ## what takes too long for every change: load check, static site, longest notebooks
+test-nightly: setup ## what takes too long for every change: load check, static site, costs of the notebooks
 	$(VENV_PYTHON) -m pytest -m nightly $(PYTEST_ARGS)
 
 notebooks: setup ## execute every notebook without a network; print seconds and peak memory

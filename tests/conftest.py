@@ -15,6 +15,7 @@ import fcntl
 import json
 import shutil
 import signal
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,10 +23,16 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "tools"))
+from offline import leave_network
+
+# No test needs a network: what a notebook or a widget asked for beyond this machine would fail.
+leave_network()
+
 # A script that starts us in the background has Ctrl-C ignored, for us and all that we start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-ROOT = Path(__file__).resolve().parents[1]
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 CHROMIUM_FLAGS = [
     "--headless",

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-LONG = ("02_training", "04_style_control")  # they run in a browser in every test as well
+FIRST = "00_hear_it"  # the others run in a process and most in a browser in every test as well
 NOTEBOOKS = [
-    pytest.param(path, marks=[pytest.mark.nightly] if path.stem in LONG else [], id=path.stem)
+    pytest.param(path, marks=[] if path.stem == FIRST else [pytest.mark.nightly], id=path.stem)
     for path in sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
 ]
 TWO_CORES = dict.fromkeys(("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS"), "2")

@@ -1,4 +1,4 @@
-"""The site, made of one notebook and all documents: it plays, offline, and every link leads on."""
+"""The site, made of all notebooks and documents: it plays, offline, and every link leads on."""
 
 import re
 import subprocess
@@ -13,7 +13,14 @@ from page_sounds import played_in
 pytestmark = pytest.mark.nightly
 
 ROOT = Path(__file__).resolve().parents[1]
-NOTEBOOK = "00_hear_it"
+NOTEBOOKS = [path.stem for path in sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))]
+SOUNDS = {"00_hear_it": 12}  # at least; of every other five
+PAGES = [
+    "index.html",
+    "CONTRIBUTING.html",
+    *(f"docs/{path.stem}.html" for path in sorted((ROOT / "docs").glob("*.md"))),
+    *(f"notebooks/{name}.html" for name in NOTEBOOKS),
+]
 LOADS = {"script": "src", "img": "src", "link": "href", "iframe": "src", "audio": "src"}
 
 
@@ -42,15 +49,14 @@ def make(out: Path, *options: str) -> subprocess.CompletedProcess:
 @pytest.fixture(scope="module")
 def site(tmp_path_factory) -> Path:
     out = tmp_path_factory.mktemp("made") / "site"
-    done = make(out, "--only", NOTEBOOK)
+    done = make(out)
     assert done.returncode == 0, done.stdout + done.stderr
     return out
 
 
-def test_all_documents_and_the_notebook_are_pages(site):
+def test_all_documents_and_notebooks_are_pages(site):
     made = {path.relative_to(site).as_posix() for path in site.rglob("*.html")}
-    documents = {f"docs/{path.stem}.html" for path in (ROOT / "docs").glob("*.md")}
-    assert documents | {"index.html", f"notebooks/{NOTEBOOK}.html"} <= made
+    assert set(PAGES) <= made
 
 
 def test_every_link_leads_somewhere_and_nothing_comes_from_a_network(site):
@@ -70,18 +76,17 @@ def test_every_link_leads_somewhere_and_nothing_comes_from_a_network(site):
     assert sum(len(page.links) for page in pages.values()) > 60
 
 
-def test_the_notebook_has_its_sounds_pictures_and_questions(site):
-    text = (site / "notebooks" / f"{NOTEBOOK}.html").read_text(encoding="utf-8")
-    assert len(played_in(text)) > 12  # those of `listen`, and the two that stand in for the panel
-    assert text.count("<details><summary>") >= 10
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_a_notebook_has_its_sounds_pictures_and_questions(site, name):
+    text = (site / "notebooks" / f"{name}.html").read_text(encoding="utf-8")
+    assert len(played_in(text)) > SOUNDS.get(name, 5)
+    assert text.count("<details><summary>") >= 5
     assert "application/vnd.jupyter.widget" not in text
     pictures = re.findall(r"<img[^>]*>", text)
     assert len(pictures) >= 3 and all('alt="' in one for one in pictures)
 
 
-@pytest.mark.parametrize(
-    "name", ["index.html", f"notebooks/{NOTEBOOK}.html", "docs/teaching.html", "docs/glossary.html"]
-)
+@pytest.mark.parametrize("name", PAGES)
 def test_it_can_be_used_by_everybody_without_a_network(site, chromium, name):
     """Offline and on a small screen: a quiet console, and no fault that axe finds serious."""
     context = chromium.new_context(viewport={"width": 360, "height": 700}, offline=True)
@@ -103,7 +108,7 @@ def test_it_can_be_used_by_everybody_without_a_network(site, chromium, name):
 
 def test_a_player_plays(site, chromium):
     page = chromium.new_context(offline=True).new_page()
-    page.goto((site / "notebooks" / f"{NOTEBOOK}.html").as_uri())
+    page.goto((site / "notebooks" / "00_hear_it.html").as_uri())
     player = page.locator("audio").first
     player.evaluate("(audio) => audio.play()")
     page.wait_for_function("() => document.querySelector('audio').currentTime > 0.2")

@@ -22,7 +22,7 @@ import mistune
 import nbformat
 from nbclient import NotebookClient
 from nbconvert import HTMLExporter
-from run_notebooks import leave_network
+from offline import leave_network
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = Path(__file__).parent / "site_page"

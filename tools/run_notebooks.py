@@ -7,12 +7,8 @@ Linux the whole process first leaves the network: what a notebook needs must be 
 """
 
 import argparse
-import ctypes
-import fcntl
 import json
 import os
-import socket
-import struct
 import sys
 import threading
 import time
@@ -24,11 +20,10 @@ import nbformat
 import psutil
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+from offline import leave_network
 
 MAX_SECONDS = 120
 MAX_MEGABYTES = 1000
-CLONE_NEWUSER, CLONE_NEWNET = 0x10000000, 0x40000000  # linux/sched.h
-SIOCSIFFLAGS, IFF_UP = 0x8914, 0x1  # linux/sockios.h, linux/if.h
 
 
 @dataclass(frozen=True)
@@ -115,27 +110,6 @@ class Watch:
                 continue  # no kernel yet, or a child just ended
             self.peak_bytes = max(self.peak_bytes, total)
             self.processor_seconds = max(self.processor_seconds, worked)
-
-
-def leave_network() -> bool:
-    """Moves this process into a network of its own that has only loopback.
-
-    Returns:
-      False where the system does not allow it (not Linux, or a container that forbids it).
-    """
-    if sys.platform != "linux":
-        return False
-    is_root, user, group = os.geteuid() == 0, os.geteuid(), os.getegid()
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.unshare(CLONE_NEWNET | (0 if is_root else CLONE_NEWUSER)):
-        return False
-    if not is_root:  # a user namespace begins without users: keep the one we were
-        Path("/proc/self/setgroups").write_text("deny")
-        Path("/proc/self/uid_map").write_text(f"{user} {user} 1")
-        Path("/proc/self/gid_map").write_text(f"{group} {group} 1")
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
-        fcntl.ioctl(any_socket, SIOCSIFFLAGS, struct.pack("16sh14x", b"lo", IFF_UP))
-    return True
 
 
 def main() -> int:
