@@ -7,8 +7,8 @@ import pytest
 from notebook_cells import Cells, assert_cells_are_short, assert_skeleton, right_answer, run
 from page_sounds import displayed, html_of, played_in
 
+from nmsynth_lib.checks import ddsp_decoder as exercises
 from nmsynth_lib.decoder_views import moving_units
-from nmsynth_lib.exercises import ddsp_decoder as exercises
 from nmsynth_lib.plots import Picture
 from nmsynth_lib.short_windows import band_swing_db, crest_factor_db
 from nmsynth_lib.spectrum_measures import brightness_hz

@@ -220,7 +220,7 @@ def test_wrong_answers_get_a_hint(made, code, says, monkeypatch):
 
 def test_the_solution_tells_the_limits_of_the_ring(made):
     """ "The muted string needs about half a second, the open one about four times as long." """
-    from nmsynth_lib.exercises.hear_it import _LONG_E2
+    from nmsynth_lib.checks.hear_it import _LONG_E2
 
     guitar = made["names"]["guitar"]
     muted, open_note = (

@@ -9,7 +9,7 @@ from notebook_cells import Cells, assert_cells_are_short, assert_skeleton, right
 from page_sounds import displayed, html_of, played_in
 
 from nmsynth_lib.alignment import measured_alignment
-from nmsynth_lib.exercises import style_control as exercises
+from nmsynth_lib.checks import style_control as exercises
 from nmsynth_lib.note_measures import note_table
 from nmsynth_lib.performance import held, midi_to_hz
 from nmsynth_lib.pick_measures import comb_correlation, pick_sweep

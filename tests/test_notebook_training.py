@@ -310,7 +310,7 @@ def test_wrong_answers_get_a_hint(names, code, says):
 
 
 def test_each_hint_is_what_the_patient_s_curves_show():
-    from nmsynth_lib.exercises.training import patients
+    from nmsynth_lib.checks.training import patients
 
     shares = [(one.shares("loss"), one.shares("held_out_loss")) for one in patients().values()]
     star = patients()["patient 1"].figures["unseen_share"]

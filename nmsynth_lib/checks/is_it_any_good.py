@@ -10,8 +10,8 @@ from numbers import Real
 
 import numpy as np
 
+from nmsynth_lib.checks.hear_it import RIGHT
 from nmsynth_lib.damages import DAMAGES, Damaged
-from nmsynth_lib.exercises.hear_it import RIGHT
 from nmsynth_lib.level_measures import level_slope
 from nmsynth_lib.listening import HEARD, p_value
 from nmsynth_lib.performance import OPENNESS_CC, Note, Performance

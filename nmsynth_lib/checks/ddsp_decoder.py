@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 
 from nmsynth_lib.audio import listen
-from nmsynth_lib.exercises.hear_it import RIGHT
+from nmsynth_lib.checks.hear_it import RIGHT
 from nmsynth_lib.short_windows import crest_factor_db
 
 SAMPLE_RATE, E2_HZ = 16000, 82.40625

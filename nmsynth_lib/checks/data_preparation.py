@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from nmsynth_lib.audio import listen
-from nmsynth_lib.exercises.hear_it import RIGHT
+from nmsynth_lib.checks.hear_it import RIGHT
 from nmsynth_lib.performance import Note, Performance, held_pitch, midi_to_hz
 
 LONGEST_S = 8.0  # that a time since the onset may be

@@ -13,7 +13,7 @@ from numbers import Real
 import numpy as np
 
 from nmsynth_lib.audio import listen
-from nmsynth_lib.exercises.hear_it import RIGHT
+from nmsynth_lib.checks.hear_it import RIGHT
 from nmsynth_lib.guitars.pick import PICK_CC, pick_position
 from nmsynth_lib.level_measures import level_db, level_window, running_energy
 from nmsynth_lib.note_measures import note_table

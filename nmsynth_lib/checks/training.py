@@ -12,8 +12,8 @@ from numbers import Real
 
 import numpy as np
 
+from nmsynth_lib.checks.hear_it import RIGHT
 from nmsynth_lib.class_runs import CachedRun, cached_runs
-from nmsynth_lib.exercises.hear_it import RIGHT
 from nmsynth_lib.plots import Picture
 from nmsynth_lib.training_plots import plot_runs
 
