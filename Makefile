@@ -8,6 +8,7 @@ TEST_WORKERS = 2
 LAB_ARGS =
 BENCH_ARGS =
 LOCK_ARGS =
+EXERCISES_ARGS =
 
 # The first suitable Python, as the shell variable `python`.
 FIND_PYTHON = python=; \
@@ -22,7 +23,7 @@ FIND_PYTHON = python=; \
 		exit 1; \
 	fi
 
-.PHONY: help setup lab demo test test-nightly notebooks bench instruments lock clean
+.PHONY: help setup lab demo test test-nightly notebooks exercises bench instruments lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -53,6 +54,9 @@ test-nightly: setup ## what takes too long for every change: load check, static 
 
 notebooks: setup ## execute every notebook without a network; print seconds and peak memory
 	@$(VENV_PYTHON) tools/run_notebooks.py notebooks/*.ipynb
+
+exercises: setup ## write "Your turn" of each notebook; EXERCISES_ARGS="--solved DIR" for teachers
+	@$(VENV_PYTHON) tools/make_exercises.py $(EXERCISES_ARGS)
 
 site: setup ## the executed notebooks and the documents as pages that play: build/site
 	@$(VENV_PYTHON) tools/make_site.py

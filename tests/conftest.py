@@ -15,7 +15,6 @@ import fcntl
 import json
 import shutil
 import signal
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,7 +23,6 @@ import hypothesis
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "tools"))
 from offline import leave_network
 
 # No test needs a network: what a notebook or a widget asked for beyond this machine would fail.

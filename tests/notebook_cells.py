@@ -2,33 +2,76 @@
 
 import ast
 import json
-import re
 import statistics
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from exercise_files import SOURCES, Exercise, exercises_in
 from page_sounds import displayed
 
 NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
 
 
 @dataclass(frozen=True)
-class Cells:
-    """Text and code of a notebook, and the solutions folded into its text."""
+class Answer:
+    """An answer to an exercise, and what its check says to it and to no other.
 
+    Attributes:
+      code: Ends with the check; None: the stub, which the notebook has run.
+      is_right: It is the solution.
+      says: A text of the verdict.
+      others: Texts of the other answers' hints, which it does not get.
+    """
+
+    exercise: Exercise
+    code: str | None
+    is_right: bool
+    says: str
+    others: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Cells:
+    """Text and code of a notebook, and the exercises that its last part is made from."""
+
+    number: str
     text: str
     code: list[str]
-    solutions: list[str]
+    exercises: list[Exercise]
 
     @classmethod
     def of(cls, name: str) -> "Cells":
         cells = json.loads((NOTEBOOKS / f"{name}.ipynb").read_text(encoding="utf-8"))["cells"]
         text = "\n".join("".join(c["source"]) for c in cells if c["cell_type"] == "markdown")
         code = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
-        folded = re.findall(r"<details>.*?```python\n(.*?)```.*?</details>", text, flags=re.DOTALL)
-        return cls(text, code, folded)
+        return cls(name[:2], text, code, exercises_in(SOURCES / f"{name}.yaml"))
+
+    def answers(self) -> list:
+        """Test parameters: of each exercise the solution, the stub, and the wrong answers."""
+        found = []
+        for one in self.exercises:
+            hints = [one.stub_says, *(wrong.says for wrong in one.wrong)]
+            codes = [None, *(wrong.answer for wrong in one.wrong)]
+            kinds = ["stub", *(f"wrong {number}" for number in range(1, len(codes)))]
+            right = Answer(one, one.solved, True, one.says, tuple(hints))
+            found.append(pytest.param(right, id=f"{self.number}-{one.title}-solution"))
+            for kind, code, says in zip(kinds, codes, hints, strict=True):
+                others = tuple(hint for hint in hints if hint != says)
+                answer = Answer(one, code, False, says, others)
+                found.append(pytest.param(answer, id=f"{self.number}-{one.title}-{kind}"))
+        return found
+
+    def assert_answered(self, made: dict, answer: Answer) -> None:
+        """The check says what the exercise's file promises: right, or what is wrong and a hint."""
+        if answer.code is None:
+            verdict = self.value_of(made, answer.exercise.stub)
+        else:
+            verdict = run(answer.code, dict(made["names"]))
+        assert verdict.startswith("Right. " if answer.is_right else "Not yet. "), verdict
+        assert answer.says in verdict, verdict
+        assert [hint for hint in answer.others if hint in verdict] == [], verdict
 
     def run(self) -> dict:
         """Variables, the value of each cell, and what each displayed, from one run of all."""

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from nmsynth_lib import metrics
+from nmsynth_lib.checks.is_it_any_good import SHOWN_BY
 from nmsynth_lib.control_sweep import cc55_sweep, control_figures
 from nmsynth_lib.damages import DAMAGES, cc55_shuffled, velocity_squeezed
 from nmsynth_lib.guitars import play
@@ -95,6 +96,7 @@ def control_noise() -> dict[str, float]:
 
 def test_there_are_twelve():
     assert set(NAMED) == set(DAMAGES)
+    assert SHOWN_BY.items() <= {name: key for name, (key, _) in NAMED.items()}.items()
     assert len(DAMAGES) == 12
 
 

@@ -443,24 +443,18 @@ def test_predicted_all_of_the_exam_was_homework(names):
 # --- Its exercises --------------------------------------------------------------------------------
 
 
-def test_stubs_answer_in_words(made):
-    verdicts = made["values"][-4:]
-    assert all(verdict.startswith("Not yet. ") and len(verdict) > 30 for verdict in verdicts)
+@pytest.mark.parametrize("answer", NOTEBOOK.answers())
+def test_exercise(made, answer, monkeypatch):
+    displayed(monkeypatch)
+    NOTEBOOK.assert_answered(made, answer)
 
 
 def test_the_stubs_make_the_mistakes_of_the_text(made):
-    verdicts = made["values"][-4:]
+    verdicts = [NOTEBOOK.value_of(made, one.stub) for one in NOTEBOOK.exercises]
     assert "come out as 1.000 to 1.008" in verdicts[0] and "1.000 to 1.008" in TEXT
     assert "time hardly exists" in verdicts[1]
     assert "F0 is 8.18 Hz" in verdicts[2] and "8.18 Hz" in TEXT
     assert "the old sound for ever" in verdicts[3]
-
-
-@pytest.mark.parametrize("number", [1, 2, 3, 4])
-def test_solution_is_right(names, number, monkeypatch):
-    displayed(monkeypatch)
-    assert len(NOTEBOOK.solutions) == 4
-    assert run(NOTEBOOK.solutions[number - 1], dict(names)).startswith("Right. ")
 
 
 @pytest.mark.parametrize(
@@ -468,34 +462,17 @@ def test_solution_is_right(names, number, monkeypatch):
     [
         ("check_velocity(None)", "is not a function"),
         ("check_velocity(lambda v: v / 0)", "ZeroDivisionError"),
-        ("check_velocity(lambda v: 1 - v / 127)", "a harder pluck should be a larger number"),
-        ("check_velocity(lambda v: v)", "keep within 0 and 1"),
-        ("check_velocity(lambda v: v / 255)", "49 % of the scale"),
         ("check_velocity(lambda v: np.log(v - 1))", "A logarithm of 0?"),
         ("check_seconds(7)", "is not a function"),
-        ("check_seconds(lambda s: s)", "keep within 0 and 1"),
-        ("check_seconds(lambda s: s / 8)", "take a logarithm"),
-        ("check_seconds(lambda s: np.log(s))", "np.log1p(x) is 0 there"),
-        ("check_seconds(lambda s: min(s, 1))", "does not always rise"),
-        ("check_f0(None)", "500 finite numbers"),
-        ("check_f0(f0_hz[:100])", "500 finite numbers"),
+        ("check_f0(None)", "It needs 500 numbers"),
         ("check_f0(np.full(500, 147.0))", "a note of 220.00 Hz sounds; yours has 147.00 Hz"),
         ("check_f0(np.where(pitch > 0, f0_hz, 0))", "F0 is 0.00 Hz"),
-        ("check_f0(np.where(pitch > 0, f0_hz, 110))", "rings at 146.83 Hz"),
         ("check_cache_key('take.wav')", "Write a function of a path"),
-        ("check_cache_key(lambda path: path.name)", "The file was edited"),
         ("check_cache_key(lambda path: path.stat().st_size)", "The file was edited"),
-        ("check_cache_key(lambda path: str(path.stat().st_mtime_ns))", "keeps the file's time"),
-        ("check_cache_key(lambda path: str(path) + path.read_text())", "was copied elsewhere"),
-        (
-            "check_cache_key(lambda path: hash(path.read_bytes()))",
-            "another one in the next session",
-        ),
-        ("check_cache_key(lambda path: 100 * path.read_text())", "take a hash"),
         ("check_cache_key(lambda path: path.sound())", "It fails: AttributeError"),
     ],
 )
-def test_wrong_answers_get_a_hint(names, code, says, monkeypatch):
+def test_what_is_no_answer_is_told_so(names, code, says, monkeypatch):
     displayed(monkeypatch)
     answer = run(code, dict(names))
     assert answer.startswith("Not yet. ")

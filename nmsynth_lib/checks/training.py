@@ -12,8 +12,8 @@ from numbers import Real
 
 import numpy as np
 
+from nmsynth_lib.checks.hear_it import RIGHT
 from nmsynth_lib.class_runs import CachedRun, cached_runs
-from nmsynth_lib.exercises.hear_it import RIGHT
 from nmsynth_lib.plots import Picture
 from nmsynth_lib.training_plots import plot_runs
 
@@ -58,13 +58,29 @@ def check_distance(distance: Callable[[np.ndarray, np.ndarray], float] | None) -
     one, twin, muted = pluck(0), pluck(1), pluck(0, muted=True)
     sounds = {"itself": one, "twin": twin, "muted": muted, "backwards": one[::-1].copy()}
     try:
-        found = {name: float(distance(one, other)) for name, other in sounds.items()}
+        with np.errstate(all="ignore"):
+            given = {name: distance(one, other) for name, other in sounds.items()}
+            given["back"] = distance(muted, one)
+        if problem := _no_number(given["muted"]):
+            return problem
+        found = {name: float(value) for name, value in given.items()}
     except Exception as error:
         return f"Not yet. distance(a, b) fails: {type(error).__name__}: {error}."
     if not np.isfinite(list(found.values())).all():
-        return f"Not yet. It gives {found}: take the mean of numbers that are all finite."
+        return (
+            "Not yet. It gives numbers that are not finite. A logarithm of 0? The plucks begin in "
+            "silence: add a little first, np.log(x + 1e-3)."
+        )
+    if min(found.values()) < 0:
+        return (
+            f"Not yet. From the pluck to the muted one it is {found['muted']:.3g}, and back "
+            f"{found['back']:.3g}: more here and less there cancel out. Take np.abs, then the mean."
+        )
     if abs(found["itself"]) > 1e-9 * max(found.values()):
-        return f"Not yet. A sound is {found['itself']:.3g} away from itself: that should be 0."
+        return (
+            f"Not yet. A sound is {found['itself']:.3g} away from itself, and that should be 0: a "
+            "distance is asked for, not a likeness."
+        )
     said = (
         f"The same pluck with other phases is {found['twin']:.3g} away, the muted one "
         f"{found['muted']:.3g}, the pluck backwards {found['backwards']:.3g}"
@@ -96,8 +112,12 @@ def check_stop(step: int | None) -> str:
     history = cached_runs("amount")["short"].history
     if step is None:
         return "Not yet. Replace None by a number of steps, read off the picture."
-    if not isinstance(step, Real) or not 0 < step <= history[-1]["step"]:
-        return f"Not yet. {step!r}: the run has steps from 1 to {history[-1]['step']}."
+    first, last = history[0]["step"], history[-1]["step"]
+    if not isinstance(step, Real) or not first <= step <= last:
+        return (
+            f"Not yet. {step!r} is none of its numbers of steps, {first} to {last}: they stand on "
+            "the axis below, and losses on the one to the left."
+        )
     held = np.array([row["held_out_loss"] for row in history])
     first = int(np.argmax(held <= NEAR_BEST * held.min()))
     here = int(np.argmin([abs(row["step"] - step) for row in history]))
@@ -106,7 +126,10 @@ def check_stop(step: int | None) -> str:
     if abs(here - first) <= ABOUT_EPOCHS:
         return f"{RIGHT}{said}, and {lowest}: from here on it only learns by heart."
     if here < first:
-        return f"Not yet. {said}, and it still falls. Which curve says that it is enough?"
+        return (
+            f"Not yet. {said}, and later it is {held.min():.3f}: it still falls from here on. Go "
+            "further, to where it begins to wander up and down."
+        )
     return (
         f"Not yet. {said}, and at step {history[first]['step']} it was {held[first]:.3f} already. "
         "What fell in between is the training loss; that is not the curve to stop by."
@@ -157,6 +180,18 @@ def check_diagnosis(diagnosis: Mapping[int, str] | None) -> str:
     return (
         f"{RIGHT}Each by its curves: {', '.join(f'{n} {a}' for n, a in enumerate(_PATIENTS, 1))}."
     )
+
+
+def _no_number(value: object) -> str:
+    """What is wrong with a distance that is no number, in words; empty if it is one."""
+    if value is None:
+        return "Not yet. distance(a, b) gives back None: end the function with `return`."
+    if np.size(value) != 1:
+        return (
+            f"Not yet. distance(a, b) gives {np.size(value)} numbers, and one is asked for: take "
+            "np.mean of them."
+        )
+    return ""
 
 
 _HINTS = {

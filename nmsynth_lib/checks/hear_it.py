@@ -40,7 +40,7 @@ def check_one_second_ring(guitar, openness: int | None) -> str:
     heard = f"With CC55 = {int(openness)} it takes {rings:.2f} s to fall by 20 dB"
     if rings < RING_FROM:
         return f"Not yet. {heard}: too short. Open the string further (a higher value)."
-    if rings > RING_TO:
+    if not rings <= RING_TO:  # also when it never falls that far, NaN
         return f"Not yet. {heard}: too long. Mute it more (a lower value)."
     return f"{RIGHT}{heard}."
 
@@ -61,7 +61,11 @@ def check_muted_then_open(guitar, performance: Performance | None) -> str:
         return f"Not yet. It has {len(performance.notes)} notes; two are asked for."
     events = performance.controllers.get(OPENNESS_CC, ())
     if not events:
-        return "Not yet. There is no CC55 event, so both notes are muted. Give cc={55: [...]}."
+        others = ", ".join(f"CC{number}" for number in performance.controllers)
+        return (
+            f"Not yet. There is no CC55 event{f', but one of {others}' if others else ''}, so both "
+            "notes are muted. Give cc={55: [...]}."
+        )
     first, second = performance.notes
     at_first, at_second = held(events, np.array([first.onset, second.onset]), 0)
     audio = guitar.render(performance)
@@ -69,6 +73,12 @@ def check_muted_then_open(guitar, performance: Performance | None) -> str:
     said = f"CC55 is {at_first:.0f} when the first note begins, {at_second:.0f} at the second"
     if at_first >= 32:
         return f"Not yet. {said}: the first note is not muted. Begin with (0.0, 1)."
+    early = [time for time, value in events if value >= 32 and first.onset < time < first.offset]
+    if early:
+        return (
+            f"Not yet. {said}, but the palm lifts at {early[0]:.2f} s already, in the middle of "
+            f"the first note. Wait until it is over, at {first.offset:.2f} s."
+        )
     if at_second < 96:
         late = [time for time, value in events if value >= 96]
         hint = (
@@ -90,8 +100,13 @@ def check_first_to_die(guitar, partial: int | None) -> str:
     Returns:
       The verdict in words, with the measured times.
     """
+    if partial is None:
+        return "Not yet. Replace None by your guess: 1, 4 or 8."
     if partial not in PARTIALS:
-        return f"Not yet. Your guess is {partial}; choose 1, 4 or 8."
+        return (
+            f"Not yet. Your guess is {partial!r}; choose 1, 4 or 8. It is the partial's number "
+            "that is asked for, not its frequency or its time."
+        )
     audio = guitar.render(_LONG_E2, cc={OPENNESS_CC: 1})
     (note,), rate = _LONG_E2.notes, guitar.sample_rate
     times, levels = partial_levels(
@@ -99,8 +114,16 @@ def check_first_to_die(guitar, partial: int | None) -> str:
     )
     falls = {k: _seconds_to_fall(times, level) for k, level in zip(PARTIALS, levels, strict=True)}
     said = ", ".join(f"partial {k} after {seconds:.2f} s" for k, seconds in falls.items())
+    if partial == max(falls, key=falls.get):
+        return (
+            f"Not yet. Partial {partial} is the last of the three: it is what is still there when "
+            "the note has gone dull. Which one makes it bright at first?"
+        )
     if partial != min(falls, key=falls.get):
-        return f"Not yet. 20 dB down: {said}. Which of them is the dull end of the sound?"
+        return (
+            f"Not yet. Partial {partial} falls by 20 dB in {falls[partial]:.2f} s, and one of the "
+            "others in less. Does the palm take more from low or from high partials?"
+        )
     return f"{RIGHT}20 dB down: {said}. The hand damps each period, and high partials have more."
 
 

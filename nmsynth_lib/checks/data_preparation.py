@@ -15,10 +15,11 @@ from pathlib import Path
 import numpy as np
 
 from nmsynth_lib.audio import listen
-from nmsynth_lib.exercises.hear_it import RIGHT
+from nmsynth_lib.checks.hear_it import RIGHT
 from nmsynth_lib.performance import Note, Performance, held_pitch, midi_to_hz
 
 LONGEST_S = 8.0  # that a time since the onset may be
+MANY_VELOCITIES = 64  # different numbers that velocities should become, at least
 PLUCK_S = (0.005, 0.020)  # between which a pluck happens
 FRAME_RATE, SAMPLE_RATE = 250, 16000
 IN_TUNE = 0.003  # relative, 5 cents
@@ -53,7 +54,16 @@ def check_velocity(scaled: Callable[[int], float] | None) -> str:
     if values.min() < -0.05 or values.max() > 1.05:
         return f"Not yet. {said}: the other controls keep within 0 and 1. Divide by the largest."
     if np.ptp(values) < 0.9:
-        return f"Not yet. {said}: that is {100 * np.ptp(values):.0f} % of the scale. Use all of it."
+        return (
+            f"Not yet. {said}: that is {100 * np.ptp(values):.0f} % of the scale. Use all of it: "
+            "what is the largest velocity that MIDI has?"
+        )
+    n_different = len(np.unique(values))
+    if n_different < MANY_VELOCITIES:
+        return (
+            f"Not yet. {said}, but with {n_different} different numbers for 127 velocities. What "
+            "was rounded off? // gives whole numbers, / does not."
+        )
     return f"{RIGHT}{said}: the whole scale."
 
 
@@ -72,7 +82,11 @@ def check_seconds(scaled: Callable[[float], float] | None) -> str:
         return problem
     start, early, late, end = values[0], values[1], values[2], values[-1]
     if (np.diff(values) <= 0).any():
-        return "Not yet. It does not always rise: two times would look the same, or swapped."
+        falls = int((np.diff(values) <= 0).argmax())
+        return (
+            f"Not yet. It does not always rise: {times[falls]:.3g} s and {times[falls + 1]:.3g} s "
+            "would look the same, or swapped. Cut nothing off, and let later be more."
+        )
     if end < 0.5:
         return (
             f"Not yet. 8 s come out as {end:.3f}, and the first 20 ms as {late - start:.4f} of it: "
@@ -118,9 +132,17 @@ def check_f0(f0_hz: np.ndarray | None) -> str:
       The verdict in words; it also shows players.
     """
     f0_hz = np.asarray(f0_hz if f0_hz is not None else [], float)
-    if f0_hz.shape != (_N_FRAMES,) or not np.isfinite(f0_hz).all():
+    if f0_hz.shape != (_N_FRAMES,):
         return (
-            f"Not yet. It needs {_N_FRAMES} finite numbers, one a frame; yours has {f0_hz.shape}."
+            f"Not yet. It needs {_N_FRAMES} numbers, one a frame; yours has {f0_hz.shape}. Leave "
+            "no frame out: in a rest the string may still ring."
+        )
+    if not np.isfinite(f0_hz).all():
+        first = int((~np.isfinite(f0_hz)).argmax())
+        return (
+            f"Not yet. At {first / FRAME_RATE:.2f} s it is {f0_hz[first]}, and a phase that is "
+            "summed over it stays so to the end. A rest needs a number, too: which pitch has a "
+            "string that rings on?"
         )
     pitch = pitch_with_rests_at_zero()
     truth = midi_to_hz(held_pitch(THREE_NOTES, np.arange(_N_FRAMES) / FRAME_RATE))
@@ -129,10 +151,13 @@ def check_f0(f0_hz: np.ndarray | None) -> str:
     listen(_ringing(f0_hz), _ringing(truth), labels=["your curve", "the string, held"])
     if len(in_notes):
         frame = in_notes[0]
-        return (
-            f"Not yet. At {frame / FRAME_RATE:.2f} s a note of {truth[frame]:.2f} Hz sounds; yours "
-            f"has {f0_hz[frame]:.2f} Hz. Change the rests only."
+        heard = (
+            f"At {frame / FRAME_RATE:.2f} s a note of {truth[frame]:.2f} Hz sounds; yours has "
+            f"{f0_hz[frame]:.2f}"
         )
+        if abs(f0_hz[frame] - pitch[frame]) < 0.5:
+            return f"Not yet. {heard}, its MIDI pitch: midi_to_hz(...) makes Hz of it."
+        return f"Not yet. {heard} Hz. Change the rests only."
     if len(in_rests):
         frame = in_rests[0]
         heard = f"In the rest at {frame / FRAME_RATE:.2f} s F0 is {f0_hz[frame]:.2f} Hz"
@@ -194,8 +219,13 @@ def check_cache_key(key: Callable[[Path], str] | None) -> str:
             "Not yet. A number: Python's own `hash` gives another one in the next session, and a "
             "checksum of 32 bits is too small. Take hashlib.sha256(...).hexdigest()."
         )
+    if first is None:
+        return "Not yet. key(path) gives back None: end it with `return`."
     if not isinstance(first, str) or len(first) > LONGEST_KEY:
-        return "Not yet. A file cannot be called that: take a hash, .hexdigest(), of the content."
+        return (
+            "Not yet. A file cannot be called that, and it is as long as the sound itself: take a "
+            "hash of the content, hashlib.sha256(...).hexdigest()."
+        )
     return f"{RIGHT}Edited sound is read again, moved sound is not: {first[:12]}..."
 
 
@@ -205,7 +235,11 @@ def _values_of(function, name: str, arguments: np.ndarray) -> tuple[np.ndarray, 
         return np.zeros(0), f"Not yet. `{name}` is not a function: def {name}(x): return ..."
     try:
         with np.errstate(all="ignore"):
-            values = np.array([float(function(argument)) for argument in arguments.tolist()])
+            found = [function(argument) for argument in arguments.tolist()]
+            if None in found:
+                said = f"{name}({arguments[0]:g}) gives back None: end the function with `return`."
+                return np.zeros(0), f"Not yet. {said}"
+            values = np.array([float(value) for value in found])
     except Exception as error:
         return np.zeros(0), f"Not yet. {name}(...) fails: {type(error).__name__}: {error}."
     if not np.isfinite(values).all():

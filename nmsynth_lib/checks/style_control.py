@@ -13,7 +13,7 @@ from numbers import Real
 import numpy as np
 
 from nmsynth_lib.audio import listen
-from nmsynth_lib.exercises.hear_it import RIGHT
+from nmsynth_lib.checks.hear_it import RIGHT
 from nmsynth_lib.guitars.pick import PICK_CC, pick_position
 from nmsynth_lib.level_measures import level_db, level_window, running_energy
 from nmsynth_lib.note_measures import note_table
@@ -152,6 +152,12 @@ def check_falling_palm(guitar, events: list | None) -> str:
         note = Performance.from_notes([_HELD_E2], cc={OPENNESS_CC: events}, name="one held E2")
     except Exception as error:
         return f"Not yet. These are no (seconds, value) steps: {error}"
+    outside = [time for time, _ in note.controllers[OPENNESS_CC] if time > _HELD_E2.offset]
+    if outside:
+        return (
+            f"Not yet. The step at {outside[0]:g} s comes when the note is over, at "
+            f"{_HELD_E2.offset} s. A step is (seconds, value), in this order and in seconds."
+        )
     audio, rate = guitar.render(note), guitar.sample_rate
     listen(audio, labels=["one note, and a palm"], sample_rate=rate)
     energy, window = running_energy(audio), level_window(_HELD_E2.pitch)
@@ -177,8 +183,10 @@ def check_falling_palm(guitar, events: list | None) -> str:
     if chokes < CHOKES_DB:
         way = "That is too gentle: go lower."
         if fallen >= start:
-            later = "falls later than that" if last < start else "never falls"
-            way = f"The palm {later}: add a step at 1.0 s, to a low value."
+            where = "falls later than that" if last < start else "never falls"
+            if last >= start and start < 96:
+                where = f"lies half on the strings from first to last, CC55 = {start:.0f}"
+            way = f"The palm {where}: add a step at 1.0 s, to a low value."
         return f"Not yet. {said}. It should choke: {CHOKES_DB:.0f} dB. {way}"
     return f"{RIGHT}{said}. One pluck: openness is a curve, and works in mid-note."
 
@@ -195,7 +203,14 @@ def check_silent_partial(guitar, value: int | None) -> str:
     """
     if value is None:
         return "Not yet. Replace None by a number from 0 to 127."
-    if not isinstance(value, Real) or value % 1 or not 0 <= value <= 127:
+    if isinstance(value, Real) and 0 < value < 1:
+        return (
+            f"Not yet. {value:.3g} is a place on the string, not a MIDI value. Solve the law for "
+            f"CC74: {value:.3g} = 0.137 * 2 ** ((CC74 - 64) / 50)."
+        )
+    if isinstance(value, Real) and value % 1 and 0 <= value <= 127:
+        return f"Not yet. {value:.2f} lies between two MIDI values: take the nearest, round(...)."
+    if not isinstance(value, Real) or not 0 <= value <= 127:
         return f"Not yet. {value!r} is not a MIDI value: take a whole number from 0 to 127."
     pluck = Performance.from_notes([Note(40, 100, 0.1, 1.6)], cc={OPENNESS_CC: 127})
     audio = guitar.render(pluck.with_cc(PICK_CC, int(value)))

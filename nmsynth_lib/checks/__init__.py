@@ -2,5 +2,5 @@
 
 A check says what was heard, what is wrong with it and where to go next; never only "False".
 
-Road: answer -> Performance -> instrument -> audio -> measures -> [exercises].
+Road: answer -> Performance -> instrument -> audio -> measures -> [checks].
 """

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 
 from nmsynth_lib.audio import listen
-from nmsynth_lib.exercises.hear_it import RIGHT
+from nmsynth_lib.checks.hear_it import RIGHT
 from nmsynth_lib.short_windows import crest_factor_db
 
 SAMPLE_RATE, E2_HZ = 16000, 82.40625
@@ -48,6 +48,11 @@ def check_phases(phases: np.ndarray | None) -> str:
     steps = np.diff(phases)
     if np.allclose(_to_nearest_turn(steps - steps[0]), 0, atol=1e-3):
         shift = _to_nearest_turn(steps[0])
+        if abs(shift) < 1e-3 and np.ptp(phases) > 0.5:
+            return (
+                f"Not yet. {said}. They differ by whole cycles, and nobody hears those: a phase is "
+                "counted in cycles here, not in degrees. Take numbers between 0 and 1."
+            )
         if abs(shift) < 1e-3:
             return (
                 f"Not yet. {said}. All phases are the same, so all partials still reach the same "
@@ -78,18 +83,23 @@ def check_envelope(envelope: Callable | None) -> str:
     if found.shape != (n_samples,):
         return (
             f"Not yet. {len(LEVELS)} frames of {HOP} samples are {n_samples} samples; yours has "
-            f"{found.shape}."
+            f"{found.shape}. Ask for a level at every sample, hop * len(levels) of them."
         )
     sine = 0.5 * np.sin(2 * np.pi * 220 * np.arange(n_samples) / SAMPLE_RATE)
     yours, steps = (np.tile(level * sine, 6) for level in (found, np.repeat(LEVELS, HOP)))
     listen(np.clip(yours, -1, 1), steps, labels=["your envelope", "steps"])
     at_ends = found[HOP - 1 :: HOP]
-    jumps = np.abs(np.diff(found))
-    if jumps.max() > 0.05:
-        where = int(jumps.argmax()) + 1
+    jumps = np.abs(np.diff(found, prepend=0.0))
+    if jumps[1:].max() > 0.05:
+        where = int(jumps[1:].argmax()) + 1
         return (
             f"Not yet. At sample {where} the level jumps by {jumps.max():.2f} from one sample to "
             "the next: a click. np.repeat holds; np.interp draws straight lines between points."
+        )
+    if jumps[0] > 0.05 and np.abs(at_ends - LEVELS).max() < 0.02:
+        return (
+            f"Not yet. Every level is reached on time, but it begins with {found[0]:.2f}: a click "
+            "out of silence. Before the first frame there is a level, too: 0."
         )
     shifts = {"early": at_ends[:-1] - LEVELS[1:], "late": at_ends[1:] - LEVELS[:-1]}
     for when, apart in shifts.items():
@@ -135,6 +145,11 @@ def check_turns(turns: Callable | None) -> str:
     snr = -10 * np.log10(np.mean(np.square(2 * np.pi * wrong)) + 1e-20)
     speed = float(np.mean(_to_nearest_turn(np.diff(found[last].astype(float)))))
     cents = 1200 * np.log2(max(speed, 1e-9) / CYCLES)
+    if abs(cents - 1200 * np.log2(2 * np.pi)) < AUDIBLE_CENTS:
+        return (
+            "Not yet. It turns 2 pi times too fast: that is a phase in radians, and cycles are "
+            "asked for. Leave 2 pi to the sine."
+        )
     if abs(cents) > AUDIBLE_CENTS:
         return (
             f"Not yet. After a minute it is {cents:+.0f} cents out of tune. By then the sum is "
@@ -171,7 +186,11 @@ def _answer_of(function, name: str, *arguments) -> tuple[np.ndarray, str]:
     if not callable(function):
         return np.zeros(0), f"Not yet. `{name}` is not a function: def {name}(...): return ..."
     try:
-        found = np.asarray(function(*arguments))
+        found = function(*arguments)
+        if found is None:
+            said = f"{name}(...) gives back None: end the function with `return`."
+            return np.zeros(0), f"Not yet. {said}"
+        found = np.asarray(found)
         found = found if found.dtype.kind == "f" else found.astype(float)
     except Exception as error:
         return np.zeros(0), f"Not yet. {name}(...) fails: {type(error).__name__}: {error}."

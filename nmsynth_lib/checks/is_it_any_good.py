@@ -10,8 +10,8 @@ from numbers import Real
 
 import numpy as np
 
+from nmsynth_lib.checks.hear_it import RIGHT
 from nmsynth_lib.damages import DAMAGES, Damaged
-from nmsynth_lib.exercises.hear_it import RIGHT
 from nmsynth_lib.level_measures import level_slope
 from nmsynth_lib.listening import HEARD, p_value
 from nmsynth_lib.performance import OPENNESS_CC, Note, Performance
@@ -21,6 +21,16 @@ MUTED_E2 = Performance.from_notes(
 )
 FROM, TO = 0.15, 0.55  # seconds between which exercise 1 reads the level
 TRIALS = 12
+SHOWN_BY = {  # damage -> the figure of evaluate_render that names it
+    "late": "onset_ms_median",
+    "sharp": "f0_cents_median",
+    "smeared_attack": "attack_ms_median",
+    "quiet": "level_db_median",
+    "noisy_rests": "rest_floor_db",
+    "cut_release": "release_ms_error",
+    "dull": "high_partials_db_median",
+    "wrong_note": "wrong_pitches",
+}
 _MYSTERIES = ("smeared_attack", "quiet", "swapped_cc55", "cut_release")
 
 
@@ -41,8 +51,16 @@ def check_decay(guitar, rate: float | None) -> str:
     truly = level_slope(guitar.render(MUTED_E2), guitar.sample_rate, FROM, TO)
     if rate < 0:
         return "Not yet. A falling level has a positive decay here: turn the sign round."
-    if abs(rate - truly * (TO - FROM)) < 0.1 * truly * (TO - FROM):
-        return f"Not yet. {rate:.1f} dB is what it loses; divide by the {TO - FROM:.1f} s it took."
+    if 0.8 < rate / (truly * (TO - FROM)) < 1.1:  # two pieces lie less than TO - FROM apart
+        return (
+            f"Not yet. {rate:.1f} dB is what it loses. Divide by the seconds between the middles "
+            "of the two pieces that you took."
+        )
+    if abs(2 * rate / truly - 1) < 0.1:
+        return (
+            f"Not yet. The best straight line falls {truly:.0f} dB/s, and {rate:.0f} is half of "
+            "that: 10 log10 is for a mean square, 20 log10 for an rms."
+        )
     if abs(rate / truly - 1) > 0.15:
         return (
             f"Not yet. The best straight line falls {truly:.0f} dB/s; {rate:.0f} is more than 15 % "
@@ -82,12 +100,17 @@ def check_mystery(number: int, damage: str | None) -> str:
     """
     if damage is None:
         return "Not yet. Judge the patient, see which figure is off, and name a damage."
+    if damage in SHOWN_BY.values():
+        return (
+            f"Not yet. {damage} is a figure, not a damage: what would have to happen to the sound "
+            f"to move it? Choose one of {', '.join(DAMAGES)}."
+        )
     if damage not in DAMAGES:
         return f"Not yet. There is no damage {damage!r}; choose one of {', '.join(DAMAGES)}."
     if damage != _MYSTERIES[number - 1]:
         return (
-            f"Not yet. With {damage} another figure would be off. Compare figure by figure with "
-            "the sound instrument: which one moved most?"
+            f"Not yet. With {damage} {SHOWN_BY.get(damage, 'another figure')} would stand out. "
+            "Compare figure by figure with the sound instrument: which one moved most?"
         )
     return f"{RIGHT}Patient {number} has: {damage}."
 
