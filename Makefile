@@ -8,6 +8,7 @@ TEST_WORKERS = 2
 LAB_ARGS =
 BENCH_ARGS =
 LOCK_ARGS =
+CORES =
 
 # The first suitable Python, as the shell variable `python`.
 FIND_PYTHON = python=; \
@@ -51,8 +52,8 @@ test: setup ## check and test everything, notebooks included; PYTEST_ARGS="-k na
 test-nightly: setup ## what takes too long for every change: load check, static site, longest notebooks
 	$(VENV_PYTHON) -m pytest -m nightly $(PYTEST_ARGS)
 
-notebooks: setup ## execute every notebook without a network; print seconds and peak memory
-	@$(VENV_PYTHON) tools/run_notebooks.py notebooks/*.ipynb
+notebooks: setup ## execute every notebook offline, write its clocks; CORES="2 1": with one core as well
+	@$(VENV_PYTHON) tools/run_notebooks.py notebooks/*.ipynb $(if $(CORES),--cores $(CORES)) --write
 
 site: setup ## the executed notebooks and the documents as pages that play: build/site
 	@$(VENV_PYTHON) tools/make_site.py
