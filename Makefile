@@ -77,15 +77,19 @@ instruments: setup ## make the recordings and train the shipped instruments anew
 	$(VENV_PYTHON) tools/measure_instruments.py
 
 # Keeps the versions that still fit; LOCK_ARGS=--upgrade takes the newest of all.
-COMPILE = build/lock-venv/bin/python -m uv pip compile pyproject.toml $(LOCK_ARGS) --quiet \
-	--overrides requirements.overrides --generate-hashes --universal --python-version 3.11 \
+UV = build/lock-venv/bin/python -m uv
+COMPILE = $(UV) pip compile --quiet --generate-hashes --universal --python-version 3.11 \
 	--fork-strategy fewest --only-binary :all: --no-emit-index-url --custom-compile-command "make lock"
+COMPILE_ALL = $(COMPILE) pyproject.toml $(LOCK_ARGS) --overrides requirements.overrides
 
-lock: ## renew both lock files from pyproject.toml; LOCK_ARGS=--upgrade for new releases
+lock: ## renew the lock files from pyproject.toml; LOCK_ARGS=--upgrade for new releases
 	@$(FIND_PYTHON); "$$python" -m venv --clear build/lock-venv
 	@build/lock-venv/bin/python -m pip install --quiet --disable-pip-version-check uv
-	$(COMPILE) --extra test --output-file requirements.lock
-	$(COMPILE) --constraints requirements.lock --output-file binder/requirements.lock
+	$(COMPILE_ALL) --extra test --output-file requirements.lock
+	$(COMPILE_ALL) --constraints requirements.lock --excludes binder/not-needed.txt \
+		--no-emit-package ddsp --emit-build-options --output-file binder/requirements.txt
+	grep -o '"ddsp==[0-9.]*"' pyproject.toml | tr -d '"' | $(COMPILE) - --no-deps \
+		--output-file binder/ddsp.lock
 
 clean: ## remove what was built and cached; .venv stays
 	rm -rf build nmsynth.egg-info .pytest_cache .ruff_cache .hypothesis
