@@ -29,7 +29,8 @@ def text_of(name: str) -> str:
 
 def cells_of(notebook: Path, kind: str) -> list[str]:
     cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
-    return ["".join(cell["source"]) for cell in cells if cell["cell_type"] == kind]
+    shown = [cell for cell in cells if "colab" not in cell["metadata"].get("tags", [])]
+    return ["".join(cell["source"]) for cell in shown if cell["cell_type"] == kind]
 
 
 def sections_of(notebook: Path) -> list[str]:

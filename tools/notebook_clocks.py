@@ -18,7 +18,7 @@ HEAD = "| minutes to read and play | seconds to run | peak memory |"
 CLOCKS = re.compile(
     re.escape(HEAD) + r"[^|]*\|---\|---\|---\|[^|]*(\| (\d+) \| (\d+) \| (\d+) MB \|)"
 )
-FOLDED = re.compile(r"<details>.*?</details>", re.DOTALL)
+UNREAD = re.compile(r"<details>.*?</details>|\]\([^)]*\)", re.DOTALL)  # folded; where links lead to
 SHOWN = re.compile(r"\b(?:listen|display|plot_\w+)\(")
 WIDGET = re.compile(r"from nmsynth_lib\.widgets import (?!quiz\b)\w+")
 TRIALS = re.compile(r"\babx\(.*trials=(\d+)")
@@ -57,7 +57,7 @@ def minutes_of(cells: list[dict]) -> int:
         ["".join(cell["source"]) for cell in read if cell["cell_type"] == kind]
         for kind in ("markdown", "code")
     )
-    prose, code = FOLDED.sub("", "\n\n".join(text)), "\n".join([*code, ""])
+    prose, code = UNREAD.sub("", "\n\n".join(text)), "\n".join([*code, ""])
     bodies = re.sub(
         r"^from \S+ import (?:\([^)]*\)|[^(\n]*)$|^import .*$", "", code, flags=re.MULTILINE
     )
