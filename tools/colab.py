@@ -11,6 +11,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -38,9 +39,8 @@ def main() -> None:
     subprocess.run([*pip, *whole], check=True)
     subprocess.run([*pip, "--no-deps", *alone], check=True)
     sys.path.insert(0, str(ROOT))
-    from google.colab import output  # only now: elsewhere there is none
-
-    output.enable_custom_widget_manager()  # else Colab shows no sliders but its own
+    # Else Colab shows no widgets but its own.
+    import_module("google.colab.output").enable_custom_widget_manager()
     print(f"nmsynth is ready{tensorflow_note(project)}.")
 
 
