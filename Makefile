@@ -46,6 +46,7 @@ test: setup ## check and test everything, notebooks included; PYTEST_ARGS="-k na
 	$(VENV_PYTHON) -m ruff format --check .
 	$(VENV_PYTHON) -m nbstripout --verify notebooks/*.ipynb
 	$(VENV_PYTHON) tools/lint_scripts.py
+	$(VENV_PYTHON) -m codespell_lib *.md assets/*.md assets/questions docs notebooks nmsynth_lib tests tools
 	$(VENV_PYTHON) -m pytest -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder \
 		-m "not nightly" $(PYTEST_ARGS)
 
