@@ -24,8 +24,10 @@ _probability = types.ModuleType("tensorflow_probability")
 _probability.distributions = types.SimpleNamespace(HiddenMarkovModel=object)
 sys.modules.setdefault("crepe", types.ModuleType("crepe"))
 sys.modules.setdefault("tensorflow_probability", _probability)
+_stand_ins = [_probability]
 if "librosa" not in sys.modules and importlib.util.find_spec("librosa") is None:
-    sys.modules["librosa"] = types.ModuleType("librosa")
+    _stand_ins.append(types.ModuleType("librosa"))
+    sys.modules["librosa"] = _stand_ins[-1]
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # deprecation notes of ddsp's own dependencies
     import ddsp
@@ -34,7 +36,8 @@ with warnings.catch_warnings():
     import ddsp.losses
     import ddsp.spectral_ops
     import ddsp.synths
-if sys.modules["tensorflow_probability"] is _probability:
-    del sys.modules["tensorflow_probability"]  # who wants the real one can import it
+for _module in _stand_ins:
+    if sys.modules[_module.__name__] is _module:
+        del sys.modules[_module.__name__]  # who wants the real one can import it, or is told
 
 __all__ = ["ddsp"]

@@ -33,9 +33,20 @@ TIMEOUT_S = 1200  # for one cell, on a busy machine
 BADGE = re.compile(r"\[!\[([^\]]+)\]\(https?://[^)]+\)\]")  # its picture comes from elsewhere
 
 
+def as_read(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """The notebook without its cell for Colab, and with words for the pictures of its badges."""
+    notebook.cells = [
+        cell for cell in notebook.cells if "colab" not in cell.metadata.get("tags", [])
+    ]
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            cell.source = re.sub(r"\)\n\[", ") · [", BADGE.sub(r"[\1]", cell.source), count=1)
+    return notebook
+
+
 def executed(path: Path) -> nbformat.NotebookNode:
     """The notebook after a run from top to bottom in its own folder."""
-    notebook = nbformat.read(path, as_version=4)
+    notebook = as_read(nbformat.read(path, as_version=4))
     resources = {"metadata": {"path": str(path.parent)}}
     options = ["--IPKernelApp.log_level=ERROR"]
     NotebookClient(
@@ -72,17 +83,6 @@ def header(page: Path, notebooks: list[Path]) -> str:
     )
 
 
-def as_read(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
-    """The notebook without its cell for Colab, and with words for the pictures of its badges."""
-    notebook.cells = [
-        cell for cell in notebook.cells if "colab" not in cell.metadata.get("tags", [])
-    ]
-    for cell in notebook.cells:
-        if cell.cell_type == "markdown":
-            cell.source = re.sub(r"\)\n\[", ") · [", BADGE.sub(r"[\1]", cell.source), count=1)
-    return notebook
-
-
 def notebook_page(path: Path, notebooks: list[Path]) -> str:
     """HTML of an executed notebook."""
     exporter = HTMLExporter(template_name=PAGE.name, extra_template_basedirs=[str(PAGE.parent)])
@@ -91,7 +91,7 @@ def notebook_page(path: Path, notebooks: list[Path]) -> str:
         "site_css": CSS,
         "site_header": header(Path("notebooks", path.name), notebooks),
     }
-    return exporter.from_notebook_node(as_read(without_widgets(executed(path))), resources)[0]
+    return exporter.from_notebook_node(without_widgets(executed(path)), resources)[0]
 
 
 def slug(heading: str) -> str:
