@@ -9,6 +9,7 @@ LAB_ARGS =
 BENCH_ARGS =
 LOCK_ARGS =
 EXERCISES_ARGS =
+CORES =
 
 # The first suitable Python, as the shell variable `python`.
 FIND_PYTHON = python=; \
@@ -23,7 +24,7 @@ FIND_PYTHON = python=; \
 		exit 1; \
 	fi
 
-.PHONY: help setup lab demo test test-nightly notebooks exercises bench instruments lock clean
+.PHONY: help setup lab demo test test-nightly notebooks exercises site bench instruments lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -46,14 +47,15 @@ test: setup ## check and test everything, notebooks included; PYTEST_ARGS="-k na
 	$(VENV_PYTHON) -m ruff format --check .
 	$(VENV_PYTHON) -m nbstripout --verify notebooks/*.ipynb
 	$(VENV_PYTHON) tools/lint_scripts.py
+	$(VENV_PYTHON) -m codespell_lib *.md assets/*.md assets/questions docs notebooks nmsynth_lib tests tools
 	$(VENV_PYTHON) -m pytest -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder \
 		-m "not nightly" $(PYTEST_ARGS)
 
 test-nightly: setup ## what takes too long for every change: load check, static site, costs of the notebooks
 	$(VENV_PYTHON) -m pytest -m nightly $(PYTEST_ARGS)
 
-notebooks: setup ## execute every notebook without a network; print seconds and peak memory
-	@$(VENV_PYTHON) tools/run_notebooks.py notebooks/*.ipynb
+notebooks: setup ## execute every notebook offline, write its clocks; CORES="2 1": with one core as well
+	@$(VENV_PYTHON) tools/run_notebooks.py notebooks/*.ipynb $(if $(CORES),--cores $(CORES)) --write
 
 exercises: setup ## write "Your turn" of each notebook; EXERCISES_ARGS="--solved DIR" for teachers
 	@$(VENV_PYTHON) tools/make_exercises.py $(EXERCISES_ARGS)
@@ -80,15 +82,19 @@ instruments: setup ## make the recordings and train the shipped instruments anew
 	$(VENV_PYTHON) tools/measure_instruments.py
 
 # Keeps the versions that still fit; LOCK_ARGS=--upgrade takes the newest of all.
-COMPILE = build/lock-venv/bin/python -m uv pip compile pyproject.toml $(LOCK_ARGS) --quiet \
-	--overrides requirements.overrides --generate-hashes --universal --python-version 3.11 \
+UV = build/lock-venv/bin/python -m uv
+COMPILE = $(UV) pip compile --quiet --generate-hashes --universal --python-version 3.11 \
 	--fork-strategy fewest --only-binary :all: --no-emit-index-url --custom-compile-command "make lock"
+COMPILE_ALL = $(COMPILE) pyproject.toml $(LOCK_ARGS) --overrides requirements.overrides
 
-lock: ## renew both lock files from pyproject.toml; LOCK_ARGS=--upgrade for new releases
+lock: ## renew the lock files from pyproject.toml; LOCK_ARGS=--upgrade for new releases
 	@$(FIND_PYTHON); "$$python" -m venv --clear build/lock-venv
 	@build/lock-venv/bin/python -m pip install --quiet --disable-pip-version-check uv
-	$(COMPILE) --extra test --output-file requirements.lock
-	$(COMPILE) --constraints requirements.lock --output-file binder/requirements.lock
+	$(COMPILE_ALL) --extra test --output-file requirements.lock
+	$(COMPILE_ALL) --constraints requirements.lock --excludes binder/not-needed.txt \
+		--no-emit-package ddsp --emit-build-options --output-file binder/requirements.txt
+	grep -o '"ddsp==[0-9.]*"' pyproject.toml | tr -d '"' | $(COMPILE) - --no-deps \
+		--output-file binder/ddsp.lock
 
 clean: ## remove what was built and cached; .venv stays
 	rm -rf build nmsynth.egg-info .pytest_cache .ruff_cache .hypothesis

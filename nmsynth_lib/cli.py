@@ -38,6 +38,7 @@ from nmsynth_lib.cli_evaluate import evaluate_command
 from nmsynth_lib.cli_fetch import fetch_command
 from nmsynth_lib.cli_train import train_command
 from nmsynth_lib.errors import NmsynthError, OverlapError
+from nmsynth_lib.memory import MemoryShortage
 
 if TYPE_CHECKING:
     import numpy as np
@@ -68,6 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     with _terminated_like_ctrl_c(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the performance's own warnings are printed by `render`
+        warnings.simplefilter("always", MemoryShortage)
         try:
             status = app(arguments, prog_name="nmsynth", standalone_mode=False) or 0
             sys.stdout.flush()

@@ -12,7 +12,10 @@ import ctypes
 import gc
 import logging
 import os
+import sys
 from contextlib import contextmanager, suppress
+
+from nmsynth_lib.memory import TENSORFLOW_MB, warn_if_short
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -45,6 +48,8 @@ def _import_quietly():
     return keras, tf
 
 
+if "tensorflow" not in sys.modules:
+    warn_if_short("what plays instruments (TensorFlow)", TENSORFLOW_MB)
 keras, tf = _import_quietly()
 
 

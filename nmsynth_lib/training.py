@@ -36,6 +36,7 @@ from nmsynth_lib.errors import TrainingStateError
 from nmsynth_lib.instrument_files import SPEC_FILE, write_instrument
 from nmsynth_lib.losses import SpectrogramLoss, silence_loss
 from nmsynth_lib.measured_spec import measured_spec
+from nmsynth_lib.memory import TRAINING_MB, warn_if_short
 from nmsynth_lib.model import GuitarModel
 from nmsynth_lib.recordings import prepare_examples
 from nmsynth_lib.schema import InstrumentSpec
@@ -301,6 +302,7 @@ def train(
         raise TrainingStateError(
             f"{out}: holds an instrument already; go on with --resume, or choose another folder."
         )
+    warn_if_short("training", TRAINING_MB)
     remove_leftovers(out)
     spec = saved.plan.spec if saved else spec or InstrumentSpec()
     takes = load_recording(recording, spec.rates.sample_rate)

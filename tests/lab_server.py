@@ -21,6 +21,10 @@ import nbformat
 PATIENCE_S = 180  # nothing takes so long, however busy the machine; it is stuck
 PORT_TRIES = 5
 THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
+BADGES = (
+    "https://mybinder.org/badge_logo.svg",
+    "https://colab.research.google.com/assets/colab-badge.svg",
+)
 READY = """() => {
   const context = window.jupyterapp?.shell?.currentWidget?.sessionContext;
   return Boolean(context?.isReady) && context.session?.kernel?.status === 'idle';
@@ -163,8 +167,17 @@ def write_notebook(path: Path, *cells: str) -> Path:
 
 
 def note_errors(page, errors: list[str]) -> list[str]:
-    """Adds to the list whatever the page's console calls an error, from now on; gives it back."""
-    page.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
+    """Adds to the list whatever the page's console calls an error, from now on; gives it back.
+
+    Not the pictures of a notebook's two badges, which come from elsewhere: without a network their
+    words stand there.
+    """
+
+    def note(said) -> None:
+        if said.type == "error" and said.location["url"] not in BADGES:
+            errors.append(said.text)
+
+    page.on("console", note)
     page.on("pageerror", lambda error: errors.append(str(error)))
     return errors
 

@@ -44,6 +44,8 @@ class Cells:
     @classmethod
     def of(cls, name: str) -> "Cells":
         cells = json.loads((NOTEBOOKS / f"{name}.ipynb").read_text(encoding="utf-8"))["cells"]
+        # The cell for Google Colab does nothing anywhere else.
+        cells = [cell for cell in cells if "colab" not in cell["metadata"].get("tags", [])]
         text = "\n".join("".join(c["source"]) for c in cells if c["cell_type"] == "markdown")
         code = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
         return cls(name[:2], text, code, exercises_in(SOURCES / f"{name}.yaml"))

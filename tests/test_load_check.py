@@ -57,8 +57,8 @@ def test_a_cell_that_fails_is_named_and_nothing_is_left_behind(tmp_path):
     done, figures = checked(tmp_path, "1 + 1", "1 / 0", "print('never')", learners=1)
     assert done.returncode == 1
     assert figures["learners"][0]["error"] == "cell 1: ZeroDivisionError: division by zero"
-    left = [p for p in psutil.process_iter(["cmdline"]) if "load_check" in str(p.info["cmdline"])]
-    assert [p for p in left if "ServerApp.root_dir" in str(p.info["cmdline"])] == []
+    lines = [str(one.info["cmdline"]) for one in psutil.process_iter(["cmdline"])]
+    assert [line for line in lines if "headless_lab" in line and "ServerApp.root_dir" in line] == []
 
 
 def test_a_wrong_command_line_is_told_in_one_line(tmp_path):

@@ -1,7 +1,6 @@
 """Every notebook runs to its end without a network, in the time and the memory that it states."""
 
 import json
-import os
 import re
 import subprocess
 import sys
@@ -15,7 +14,6 @@ NOTEBOOKS = [
     pytest.param(path, marks=[] if path.stem == FIRST else [pytest.mark.nightly], id=path.stem)
     for path in sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
 ]
-TWO_CORES = dict.fromkeys(("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS"), "2")
 
 
 @pytest.mark.slow
@@ -28,8 +26,7 @@ def test_notebook_runs_within_its_limits(notebook, tmp_path, record_property):
     """
     figures = tmp_path / "figures.json"
     tool = [sys.executable, "tools/run_notebooks.py", notebook, "--json", figures]
-    two = os.environ | TWO_CORES
-    done = subprocess.run(tool, cwd=ROOT, capture_output=True, text=True, env=two)
+    done = subprocess.run(tool, cwd=ROOT, capture_output=True, text=True)
     print(done.stdout)
     assert figures.is_file(), done.stdout + done.stderr
     (run,) = json.loads(figures.read_text())

@@ -1,6 +1,7 @@
 """A Jupyter server without a browser: kernels by its REST interface, cells over a web socket.
 
-Used by `load_check.py`, which lets a class run a notebook on it.
+Used by `load_check.py`, which lets a class run a notebook on it, and by `small_machine.py`, which
+lets a learner run all of them in little memory.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import tempfile
 import time
 import urllib.request
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -25,6 +26,7 @@ import websocket
 
 PATIENCE_S = 900  # for one cell
 START_S = 120  # for the server
+ENDED = ("restarting", "autorestarting", "dead")
 
 
 class Server:
@@ -57,10 +59,18 @@ class Server:
 
 
 @contextmanager
-def server_with(notebook: Path) -> Iterator[Server]:
-    """A server in a folder that has a copy of the notebook, and goes with it."""
-    with tempfile.TemporaryDirectory(prefix="load_check") as folder:
-        shutil.copy(notebook, folder)
+def server_with(
+    *notebooks: Path, inside: Callable[..., list[str]] = lambda *command: [*command]
+) -> Iterator[Server]:
+    """A server in a folder that has copies of the notebooks, and goes with it.
+
+    Args:
+      notebooks: What is copied.
+      inside: Makes the command line that starts the server out of the server's own.
+    """
+    with tempfile.TemporaryDirectory(prefix="headless_lab") as folder:
+        for notebook in notebooks:
+            shutil.copy(notebook, folder)
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
@@ -79,7 +89,7 @@ def server_with(notebook: Path) -> Iterator[Server]:
         log = Path(folder, "server.log")
         with log.open("wb") as said:
             process = subprocess.Popen(
-                [sys.executable, "-m", "jupyterlab", *options],
+                inside(sys.executable, "-m", "jupyterlab", *options),
                 env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"} | own,
                 stdout=said,
                 stderr=subprocess.STDOUT,
@@ -120,7 +130,10 @@ def _end(process: subprocess.Popen) -> None:
 
 
 def executed(connection: websocket.WebSocket, code: str) -> str:
-    """Runs a cell and waits for its end; the error's name and text, empty when there was none."""
+    """Runs a cell and waits for its end; the error's name and text, empty when there was none.
+
+    A kernel that ends meanwhile is an error too: the server says so, and starts another.
+    """
     asked = uuid.uuid4().hex
     header = {"msg_id": asked, "msg_type": "execute_request", "session": asked, "username": ""}
     content = {"code": code, "silent": False, "store_history": True, "allow_stdin": False}
@@ -132,6 +145,8 @@ def executed(connection: websocket.WebSocket, code: str) -> str:
         if not isinstance(received, str):
             continue  # a widget's sound: binary, as the page would get it
         message = json.loads(received)
+        if message["msg_type"] == "status" and message["content"]["execution_state"] in ENDED:
+            return "the kernel ended"
         if message["parent_header"].get("msg_id") != asked:
             continue
         if message["msg_type"] == "execute_reply":

@@ -30,12 +30,23 @@ CSS = (PAGE / "site.css").read_text(encoding="utf-8")
 WIDGET = "application/vnd.jupyter.widget-view+json"
 LINK = re.compile(r'(<a [^>]*href=|<img [^>]*src=)"([^"#:]+)(#[^"]*)?"')
 TIMEOUT_S = 1200  # for one cell, on a busy machine
-BADGE = re.compile(r"\[!\[([^\]]+)\]\(https?://[^)]+\)\]")
+BADGE = re.compile(r"\[!\[([^\]]+)\]\(https?://[^)]+\)\]")  # its picture comes from elsewhere
+
+
+def as_read(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """The notebook without its cell for Colab, and with words for the pictures of its badges."""
+    notebook.cells = [
+        cell for cell in notebook.cells if "colab" not in cell.metadata.get("tags", [])
+    ]
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            cell.source = re.sub(r"\)\n\[", ") · [", BADGE.sub(r"[\1]", cell.source), count=1)
+    return notebook
 
 
 def executed(path: Path) -> nbformat.NotebookNode:
     """The notebook after a run from top to bottom in its own folder."""
-    notebook = nbformat.read(path, as_version=4)
+    notebook = as_read(nbformat.read(path, as_version=4))
     resources = {"metadata": {"path": str(path.parent)}}
     options = ["--IPKernelApp.log_level=ERROR"]
     NotebookClient(
