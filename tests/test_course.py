@@ -112,6 +112,21 @@ def test_every_file_that_contributors_are_sent_to_exists():
         assert re.search(rf"^{command}:", (ROOT / "Makefile").read_text(), re.MULTILINE), command
 
 
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_links_its_terms_to_the_glossary_at_their_first_use(notebook):
+    headings = re.findall(r"^### (.+)$", text_of("glossary.md"), re.MULTILINE)
+    prose = "\n".join(cells_of(notebook, "markdown"))
+    links = re.findall(r"\[([^\]]+)\]\(\.\./docs/glossary\.md#([^)]+)\)", prose)
+    anchors = [anchor for _, anchor in links]
+    assert len(anchors) >= 5
+    assert len(set(anchors)) == len(anchors), "a term is linked once"
+    assert set(anchors) <= {slug(heading) for heading in headings}
+    for word, anchor in links:
+        stem = re.sub(r"s$", "", word.lower())
+        named = next(heading.lower() for heading in headings if slug(heading) == anchor)
+        assert stem in named or word.lower() in named
+
+
 # --- Lessons --------------------------------------------------------------------------------------
 
 
