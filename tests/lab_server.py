@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import nbformat
+from lab_page import READY
 
 PATIENCE_S = 180  # nothing takes so long, however busy the machine; it is stuck
 PORT_TRIES = 5
@@ -25,10 +26,6 @@ BADGES = (
     "https://mybinder.org/badge_logo.svg",
     "https://colab.research.google.com/assets/colab-badge.svg",
 )
-READY = """() => {
-  const context = window.jupyterapp?.shell?.currentWidget?.sessionContext;
-  return Boolean(context?.isReady) && context.session?.kernel?.status === 'idle';
-}"""
 
 # The style sheet has come: a light theme's page is light, its words are dark, and no colour moves.
 THEMED = """(light) => {

@@ -83,6 +83,7 @@ def server_with(
             "--ServerApp.port_retries=0",
             f"--IdentityProvider.token={token}",
             f"--ServerApp.root_dir={folder}",
+            "--LabApp.expose_app_in_browser=True",
         ]
         variables = ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR")
         own = {name: str(Path(folder, ".jupyter", name.lower())) for name in variables}

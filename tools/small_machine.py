@@ -10,7 +10,8 @@ thrown out, and what the system ends a kernel for; *in use* has the libraries th
 *all* has the page cache, which fills whatever is left and is no sign of need. (The environment's
 files are thrown out of it before; those that other programs of this machine have loaded stay, and
 are not counted.) Exit status 1 when a cell fails or a kernel was ended. Linux only, and only where
-control groups may be made.
+control groups may be made. `--pictures DIR` opens the notebooks in Chromium, outside of
+the group as a learner's own machine is, and puts pictures of them there.
 """
 
 from __future__ import annotations
@@ -21,11 +22,14 @@ import os
 import sys
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 from headless_lab import Server, executed, server_with
+from lab_page import page_in_chromium, ran_in_page
 from memory_group import Group, NotAllowed, forget_files, group_of
 from run_notebooks import on_cores
 from websocket import WebSocketException
@@ -85,7 +89,34 @@ class Watch:
             self.all = max(self.all, self.group.all_bytes())
 
 
-def visited(server: Server, group: Group, notebook: Path, stays: bool = False) -> Visit:
+def ran_without_a_page(server: Server, notebook: Path, name: str) -> str:
+    """Runs a notebook's cells in a kernel of a session of this name; what failed, or nothing."""
+    source = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+    cells = ["".join(cell["source"]) for cell in source if cell["cell_type"] == "code"]
+    session = server.ask(
+        "sessions",
+        "POST",
+        {"path": name, "name": "", "type": "notebook", "kernel": {"name": "python3"}},
+    )
+    try:
+        connection = server.channels(session["kernel"]["id"])
+        for number, code in enumerate(cells):
+            said = executed(connection, code)
+            if said:
+                return f"cell {number}: {said}"
+        connection.close()
+    except (OSError, WebSocketException) as failure:
+        return f"{type(failure).__name__}: {failure}"
+    return ""
+
+
+def visited(
+    server: Server,
+    group: Group,
+    notebook: Path,
+    stays: bool = False,
+    run: Callable[[Server, Path, str], str] = ran_without_a_page,
+) -> Visit:
     """Opens a notebook, runs its cells one after the other, and shuts its kernel down.
 
     Args:
@@ -93,43 +124,33 @@ def visited(server: Server, group: Group, notebook: Path, stays: bool = False) -
       group: Is watched meanwhile.
       notebook: Whose cells are run.
       stays: The kernel is left open instead.
+      run: Does it, and says what failed.
     """
-    source = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
-    cells = ["".join(cell["source"]) for cell in source if cell["cell_type"] == "code"]
-    before, killed, began, error = group.own_bytes(), group.kills(), time.monotonic(), ""
+    before, killed, began = group.own_bytes(), group.kills(), time.monotonic()
     name = f"left-{notebook.name}" if stays else notebook.name
     with Watch(group) as watch:
-        session = server.ask(
-            "sessions",
-            "POST",
-            {"path": name, "name": "", "type": "notebook", "kernel": {"name": "python3"}},
-        )
-        try:
-            connection = server.channels(session["kernel"]["id"])
-            for number, code in enumerate(cells):
-                said = executed(connection, code)
-                if said:
-                    error = f"cell {number}: {said}"
-                    break
-            connection.close()
-        except (OSError, WebSocketException) as failure:
-            error = f"{type(failure).__name__}: {failure}"
+        error = run(server, notebook, name)
         seconds = time.monotonic() - began
     if not stays:
         with suppress(OSError):
-            server.ask(f"sessions/{session['id']}", "DELETE")
+            for session in server.ask("sessions"):
+                if session["path"] == name:
+                    server.ask(f"sessions/{session['id']}", "DELETE")
     kills = group.kills() - killed
     memory = [amount / 1e6 for amount in (before, watch.own, watch.in_use, watch.all)]
     return Visit(name, seconds, *memory, kills, error)
 
 
-def day_on(group: Group, notebooks: list[Path], forgotten: Path | None) -> list[Visit]:
+def day_on(
+    group: Group, notebooks: list[Path], forgotten: Path | None, run: Callable
+) -> list[Visit]:
     """One learner's day on one server inside the group: the notebook left open, then each."""
     visits = []
     with server_with(*notebooks, *filter(None, [forgotten]), inside=group.joining) as server:
         print(f"{'the server alone':38}{'':9}{group.own_bytes() / 1e6:8.0f}", flush=True)
         for notebook in [*filter(None, [forgotten]), *notebooks]:
-            visit = visited(server, group, notebook, stays=forgotten is not None and not visits)
+            stays = forgotten is not None and not visits
+            visit = visited(server, group, notebook, stays, ran_without_a_page if stays else run)
             visits.append(visit)
             killed = f"{visit.kills} killed; " if visit.kills else ""
             print(
@@ -147,6 +168,7 @@ def main() -> int:
     parser.add_argument("--megabytes", type=int, default=2000)
     parser.add_argument("--cores", type=int, help="default: all")
     parser.add_argument("--forgotten", default=FORGOTTEN, help='a notebook, or "none"')
+    parser.add_argument("--pictures", type=Path, help="a folder: run them in Chromium")
     parser.add_argument("--json", type=Path, help="also write the figures to this file")
     options = parser.parse_args()
     notebooks = options.notebooks or sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
@@ -161,7 +183,12 @@ def main() -> int:
             print(f"{options.megabytes} MB, control groups of version {group.version}")
             print(f"{'notebook':30}{'seconds':>8}{'before':>9}{'own':>8}{'in use':>8}{'all':>8}")
             forget_files(Path(sys.prefix))
-            visits = day_on(group, notebooks, forgotten)
+            if options.pictures:
+                with page_in_chromium() as page:
+                    in_page = partial(ran_in_page, page=page, pictures=options.pictures)
+                    visits = day_on(group, notebooks, forgotten, in_page)
+            else:
+                visits = day_on(group, notebooks, forgotten, ran_without_a_page)
     except NotAllowed as why:
         print(why, file=sys.stderr)
         return 2
