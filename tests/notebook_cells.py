@@ -113,11 +113,14 @@ def assert_skeleton(cells: Cells, title: str, n_sections: int, n_exercises: int)
         *(f"### Exercise {number + 1}" for number in range(n_exercises)),
         "## Take-away",
         "## What the paper says, and what is here",
+        "## References",
         "## Next",
     ]
     places = [cells.text.find(part) for part in parts]
     assert -1 not in places
     assert places == sorted(places)
+    references = cells.text[places[-2] : places[-1]]
+    assert len(re.findall(r"^- .*\]\(https://[^)]+\).*: ", references, re.MULTILINE)) >= 2
 
 
 def assert_cells_are_short(cells: Cells) -> None:
