@@ -2,6 +2,7 @@
 
 import ast
 import json
+import re
 import statistics
 from dataclasses import dataclass
 from pathlib import Path
