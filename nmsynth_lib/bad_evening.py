@@ -1,15 +1,16 @@
 """A bad evening: two takes with every fault that people bring home, for whoever has none at hand.
 
 Road: score -> guitars -> spoiled takes -> [bad evening] -> take checks -> training.
-`evening` is two and a half minutes of single notes, with a MIDI from the sequencer; `encore` is half
-a minute of a tune, whose MIDI was drawn over the waveform in a hurry. Small enough to be trained on
-in class.
+`evening` is two and a half minutes of single notes, with a MIDI from the sequencer; `encore` is
+half a minute of a tune, whose MIDI was drawn over the waveform in a hurry. Small enough to be
+trained on in class.
 Explained in notebook 06, "A recording, yours or ours".
 """
 
 from __future__ import annotations
 
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 from nmsynth_lib.class_runs import HIGH, LOW, low_melody
@@ -37,7 +38,8 @@ def bad_evening(folder: str | Path | None = None, minutes: float = MINUTES) -> P
     Explained in notebook 06, "A recording, yours or ours".
     """
     folder = Path(folder or tempfile.mkdtemp(prefix="nmsynth-"))
-    score = training_score(minutes, SEED, "continuous", LOW, HIGH)
+    # Without bends inside notes: nobody draws those, and they are not in a spoiled take's MIDI.
+    score = replace(training_score(minutes, SEED, "continuous", LOW, HIGH), bend=())
     write_spoiled_take(folder, "string", score, name="evening")
     tune = low_melody(ENCORE_S, ENCORE_SEED)
     write_spoiled_take(folder, "string", tune, DRAWN, seed=1, name="encore")

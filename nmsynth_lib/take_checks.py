@@ -142,8 +142,7 @@ def _midi_figures(check: TakeCheck, take: Take, pairs: list) -> TakeCheck:
     notes = take.performance.notes
     pitches = np.array([note.pitch for note in notes])
     onsets = np.array([note.onset for note in notes])
-    cc55 = held(take.performance.controllers.get(OPENNESS_CC, ()), onsets, 0)
-    levels = {name: (cc55 >= low) & (cc55 <= high) for name, low, high in LEVELS}
+    levels = _levels(take.performance)
     return replace(
         check,
         take=take,
@@ -157,6 +156,28 @@ def _midi_figures(check: TakeCheck, take: Take, pairs: list) -> TakeCheck:
         openness=tuple((name, float(there.mean())) for name, there in levels.items()),
         holes=tuple(_holes(pitches, levels)),
     )
+
+
+def holes(performance: Performance) -> tuple[str, ...]:
+    """What a performance lacks between its lowest and its highest note, in words.
+
+    Args:
+      performance: What was, or is to be, recorded.
+
+    Returns:
+      Runs of pitches that are not there, or not at a level of CC55 that occurs elsewhere.
+
+    Explained in notebook 06, "Exercise 3: what is still to be recorded?".
+    """
+    pitches = np.array([note.pitch for note in performance.notes])
+    return tuple(_holes(pitches, _levels(performance)))
+
+
+def _levels(performance: Performance) -> dict[str, np.ndarray]:
+    """Which notes begin muted, half open and open."""
+    onsets = np.array([note.onset for note in performance.notes])
+    cc55 = held(performance.controllers.get(OPENNESS_CC, ()), onsets, 0)
+    return {name: (cc55 >= low) & (cc55 <= high) for name, low, high in LEVELS}
 
 
 def _holes(pitches: np.ndarray, levels: dict[str, np.ndarray]) -> list[str]:
