@@ -8,11 +8,9 @@ and come through.
 Road: [engines] -> decoder, synthesis, losses, training: under all that computes with tensors.
 """
 
-import ctypes
-import gc
 import logging
 import os
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -48,11 +46,4 @@ def _import_quietly():
 keras, tf = _import_quietly()
 
 
-def give_memory_back() -> None:
-    """Frees what a finished network held: graphs are cycles, and malloc keeps what was freed."""
-    gc.collect()
-    with suppress(OSError, AttributeError):  # glibc alone has it
-        ctypes.CDLL(None).malloc_trim(0)
-
-
-__all__ = ["give_memory_back", "keras", "tf"]
+__all__ = ["keras", "tf"]

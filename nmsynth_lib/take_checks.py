@@ -20,7 +20,7 @@ from nmsynth_lib.errors import NmsynthError
 from nmsynth_lib.midi.channel import held_together, note_name
 from nmsynth_lib.midi.file import read_guitar_track
 from nmsynth_lib.performance import OPENNESS_CC, Performance, held
-from nmsynth_lib.pitch_measures import note_cents
+from nmsynth_lib.pitch_measures import let_go_of_tracker, note_cents
 from nmsynth_lib.sound_measures import SoundFigures, sound_figures
 from nmsynth_lib.takes import Take, TakeFiles, load_take
 from nmsynth_lib.velocity_measures import louder_than_its_kind_db, note_loudness_db
@@ -134,7 +134,9 @@ def checked_take(files: TakeFiles) -> TakeCheck:
         return replace(check, error=str(error))
     moved = retimed(take.performance, alignment.lag_ms / 1e3, alignment.drift_ppm / 1e6)
     check = replace(check, alignment=alignment, performance=moved)
-    return _sound_of_notes(check, replace(take, performance=moved))
+    check = _sound_of_notes(check, replace(take, performance=moved))
+    let_go_of_tracker()  # a training comes next, often in the same process
+    return check
 
 
 def _midi_figures(check: TakeCheck, take: Take, pairs: list) -> TakeCheck:
