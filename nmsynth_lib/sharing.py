@@ -41,6 +41,7 @@ MOST_BYTES = {WEIGHTS_FILE: 64 * MEGABYTE}  # the paper's network has 38 million
 MOST_TEXT_BYTES = 200_000  # of each other file
 LIMIT_MB = 66  # of a zip, and of all that is in it
 LONGEST_LINE = 200
+DEEPEST = 12  # lists and entries within each other in a schema
 NOT_SAID = "not said"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,79}")
 _SAME_DATE = (1980, 1, 1, 0, 0, 0)  # the same instrument makes the same zip
@@ -223,20 +224,31 @@ def _check_content_sums(content: dict[str, bytes], where: str) -> None:
 
 
 def _checked_spec(data: bytes, where: str) -> InstrumentSpec:
-    """The schema; entries that refer to each other could swell beyond all bounds."""
+    """The schema, if it is one."""
     try:
         text = data.decode()
-        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text)):
-            raise ValueError("it holds references")
+        _check_plain(text)
         with tempfile.TemporaryDirectory() as scratch:
             path = Path(scratch) / SPEC_FILE
             path.write_bytes(data)
             return InstrumentSpec.read(path)
     except NmsynthError as error:
         reason = str(error).partition(f"{SPEC_FILE}: ")[2]
-    except (ValueError, RecursionError, yaml.YAMLError) as error:
+    except (ValueError, yaml.YAMLError) as error:
         reason = f"not a schema ({' '.join(str(error).split())[:120]})"
     raise SharingError(f"{where}: {SPEC_FILE}: {reason.rstrip('.')}. Ask for the zip again.")
+
+
+def _check_plain(text: str) -> None:
+    """Whether YAML is as plain as a schema is; told while it is read, before it can swell."""
+    depth = 0
+    for event in yaml.parse(text):
+        if isinstance(event, yaml.AliasEvent):
+            raise ValueError("it holds references")
+        depth += isinstance(event, yaml.CollectionStartEvent)
+        depth -= isinstance(event, yaml.CollectionEndEvent)
+        if depth > DEEPEST:
+            raise ValueError("it is nested too deeply")
 
 
 def _same_there(place: Path, content: dict[str, bytes]) -> bool:

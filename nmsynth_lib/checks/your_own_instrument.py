@@ -21,6 +21,7 @@ from nmsynth_lib.class_runs import HIGH, LOW
 from nmsynth_lib.errors import NmsynthError
 from nmsynth_lib.exercises.hear_it import RIGHT
 from nmsynth_lib.guitars import play
+from nmsynth_lib.memory import give_memory_back
 from nmsynth_lib.mending import write_corrections
 from nmsynth_lib.note_ons import mean_attack, scattered, swell_ms, with_clicks
 from nmsynth_lib.performance import OPENNESS_CC, Note, Performance, held
@@ -231,6 +232,7 @@ def _faults(check: TakeCheck) -> list:
 
 def _checked(folder: Path, entries: Mapping | None = None) -> TakeCheck:
     """The check of the folder's only take, read with these entries of meta.yaml."""
+    give_memory_back()  # what sliders and keys have left behind
     with tempfile.TemporaryDirectory() as scratch:
         for file in folder.iterdir():
             shutil.copy(file, scratch)
