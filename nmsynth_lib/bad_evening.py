@@ -18,10 +18,12 @@ from nmsynth_lib.note_ons import scattered
 from nmsynth_lib.performance import Performance
 from nmsynth_lib.score import training_score
 from nmsynth_lib.spoiled_takes import Faults, write_spoiled_take
+from nmsynth_lib.takes import META_FILE
 
 MINUTES, SEED = 2.5, 3
 ENCORE_S, ENCORE_SEED = 36.0, 7
 HURRIED_MS = 30.0  # that note-ons stray
+META = "guitar: string\nlicence: CC0-1.0\nsource: computed by this project, and spoiled\n"
 DRAWN = Faults(lag_ms=0.0, drift_ppm=0.0, overlaps=False, hum=None)
 
 
@@ -45,4 +47,5 @@ def bad_evening(folder: str | Path | None = None, minutes: float = MINUTES) -> P
     write_spoiled_take(folder, "string", tune, DRAWN, seed=1, name="encore")
     drawn = scattered(Performance.from_midi(folder / "encore.mid"), HURRIED_MS)
     drawn.write_midi(folder / "encore.mid")
+    (folder / META_FILE).write_text(META, encoding="utf-8")
     return folder
