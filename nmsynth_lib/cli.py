@@ -36,6 +36,7 @@ from nmsynth_lib.cli_bench import bench_command
 from nmsynth_lib.cli_check import check_command
 from nmsynth_lib.cli_evaluate import evaluate_command
 from nmsynth_lib.cli_fetch import fetch_command
+from nmsynth_lib.cli_share import pack_command, unpack_command
 from nmsynth_lib.cli_train import train_command
 from nmsynth_lib.errors import NmsynthError, OverlapError
 from nmsynth_lib.memory import MemoryShortage
@@ -293,6 +294,8 @@ def instruments_command(
     print(shipped_table())
 
 
+app.command("pack")(pack_command)
+app.command("unpack")(unpack_command)
 app.command("bench")(bench_command)
 
 

@@ -16,6 +16,7 @@ import numpy as np
 
 from nmsynth_lib.note_measures import note_table
 from nmsynth_lib.performance import OPENNESS_CC, Note, Performance
+from nmsynth_lib.pitch_measures import let_go_of_tracker
 
 CC55_VALUES = (1, 16, 32, 48, 64, 80, 96, 112, 127)
 SWEEP_PITCHES = (40, 46, 52, 58, 64)
@@ -78,6 +79,8 @@ def cc55_sweep(
         audio = np.asarray(render_function(performance))
         for row in note_table(audio, sample_rate, performance, tuning):
             measured.append((row.t20_s, row.cents, row.peak_db, row.brightness_hz))
+    if tuning:
+        let_go_of_tracker()
     shape = (len(pitches), len(velocities), len(values))
     return Sweep(
         *(tuple(int(x) for x in axis) for axis in (pitches, velocities, values)),

@@ -8,12 +8,10 @@ and come through.
 Road: [engines] -> decoder, synthesis, losses, training: under all that computes with tensors.
 """
 
-import ctypes
-import gc
 import logging
 import os
 import sys
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
 from nmsynth_lib.memory import TENSORFLOW_MB, warn_if_short
 
@@ -53,11 +51,4 @@ if "tensorflow" not in sys.modules:
 keras, tf = _import_quietly()
 
 
-def give_memory_back() -> None:
-    """Frees what a finished network held: graphs are cycles, and malloc keeps what was freed."""
-    gc.collect()
-    with suppress(OSError, AttributeError):  # glibc alone has it
-        ctypes.CDLL(None).malloc_trim(0)
-
-
-__all__ = ["give_memory_back", "keras", "tf"]
+__all__ = ["keras", "tf"]

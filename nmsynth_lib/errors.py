@@ -47,6 +47,10 @@ class UploadError(NmsynthError):
     """An uploaded file cannot be taken: wrong kind, too large, or a damaged zip."""
 
 
+class SharingError(NmsynthError):
+    """An instrument that cannot be packed as it is, or a zip that cannot be taken in."""
+
+
 class SchemaError(NmsynthError):
     """`instrument.yaml` is missing, unreadable, or says something impossible."""
 

@@ -92,7 +92,7 @@ def write_instrument(
     out = Path(out)
     content = _content(spec, weights)
     if sums:
-        content[SUMS_FILE] = _sums(content)
+        content[SUMS_FILE] = sums_of(content)
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -116,10 +116,10 @@ def write_spec(folder: Path, spec: InstrumentSpec) -> None:
     }
     with all_appearing([folder / SPEC_FILE, folder / SUMS_FILE]) as (schema, sums):
         schema.write_bytes(content[SPEC_FILE])
-        sums.write_bytes(_sums(content))
+        sums.write_bytes(sums_of(content))
 
 
-def _sums(content: dict[str, bytes]) -> bytes:
+def sums_of(content: dict[str, bytes]) -> bytes:
     """SHA256SUMS of files by name."""
     lines = [f"{hashlib.sha256(data).hexdigest()}  {name}\n" for name, data in content.items()]
     return "".join(lines).encode()

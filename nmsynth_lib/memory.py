@@ -1,4 +1,4 @@
-"""Memory: how much is left for this process, and a word before it runs out.
+"""Memory: how much is left for this process, a word before it runs out, and giving it back.
 
 A kernel that runs out of memory ends without a word. What a process may have is limited by the
 machine and, in a container such as Binder's, by every control group that it is in: the smallest
@@ -9,6 +9,8 @@ Road: beside it, under `engines` and `training`, which take the most.
 
 from __future__ import annotations
 
+import ctypes
+import gc
 import warnings
 from collections.abc import Iterator
 from contextlib import suppress
@@ -60,6 +62,13 @@ def warn_if_short(what: str, megabytes: float, root: Path = Path("/")) -> None:
     if line := shortage(what, megabytes, root):
         # Explicit, so that it is one line: no source line of ours below it, and said each time.
         warnings.warn_explicit(line, MemoryShortage, filename="nmsynth", lineno=1)
+
+
+def give_memory_back() -> None:
+    """Frees what a finished network held: graphs are cycles, and malloc keeps what was freed."""
+    gc.collect()
+    with suppress(OSError, AttributeError):  # glibc alone has it
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _left_on_machine(root: Path) -> Iterator[int]:

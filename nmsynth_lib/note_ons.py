@@ -8,6 +8,7 @@ Explained in notebook 01, "Is it on time?".
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -124,3 +125,31 @@ def swell_ms(times_ms: np.ndarray, level_db: np.ndarray) -> float:
     Explained in notebook 01, "Is it on time?".
     """
     return attack_ms(times_ms, level_db) - attack_ms(times_ms, level_db, 20.0)
+
+
+def at_marks(
+    performance: Performance, marks: Sequence[float], furthest_ms: float = 100.0
+) -> Performance:
+    """The same with each note-on moved to the mark that lies nearest to it.
+
+    Args:
+      performance: What was drawn by eye.
+      marks: Seconds at which something begins to sound.
+      furthest_ms: How far a note moves at most; where no mark is so near it stays.
+
+    Returns:
+      Notes in the same order, one at a time, at least 20 ms long; controllers stay.
+
+    Explained in notebook 06, "Draw it over the sound".
+    """
+    notes, places = [], np.asarray(sorted(marks), float)
+    for note in performance.notes:
+        near = places[np.abs(places - note.onset) <= furthest_ms / 1000.0]
+        onset = float(near[np.abs(near - note.onset).argmin()]) if len(near) else note.onset
+        onset = min(onset, max(note.offset - SHORTEST_S, note.onset))
+        if notes and onset < notes[-1].onset + SHORTEST_S:
+            onset = max(note.onset, notes[-1].onset + SHORTEST_S)
+        if notes and notes[-1].offset > onset:
+            notes[-1] = replace(notes[-1], offset=onset)
+        notes.append(replace(note, onset=onset))
+    return replace(performance, notes=tuple(notes))

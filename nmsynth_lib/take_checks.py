@@ -20,7 +20,7 @@ from nmsynth_lib.errors import NmsynthError
 from nmsynth_lib.midi.channel import held_together, note_name
 from nmsynth_lib.midi.file import read_guitar_track
 from nmsynth_lib.performance import OPENNESS_CC, Performance, held
-from nmsynth_lib.pitch_measures import note_cents
+from nmsynth_lib.pitch_measures import let_go_of_tracker, note_cents
 from nmsynth_lib.sound_measures import SoundFigures, sound_figures
 from nmsynth_lib.takes import Take, TakeFiles, load_take
 from nmsynth_lib.velocity_measures import louder_than_its_kind_db, note_loudness_db
@@ -134,7 +134,9 @@ def checked_take(files: TakeFiles) -> TakeCheck:
         return replace(check, error=str(error))
     moved = retimed(take.performance, alignment.lag_ms / 1e3, alignment.drift_ppm / 1e6)
     check = replace(check, alignment=alignment, performance=moved)
-    return _sound_of_notes(check, replace(take, performance=moved))
+    check = _sound_of_notes(check, replace(take, performance=moved))
+    let_go_of_tracker()  # a training comes next, often in the same process
+    return check
 
 
 def _midi_figures(check: TakeCheck, take: Take, pairs: list) -> TakeCheck:
@@ -142,8 +144,7 @@ def _midi_figures(check: TakeCheck, take: Take, pairs: list) -> TakeCheck:
     notes = take.performance.notes
     pitches = np.array([note.pitch for note in notes])
     onsets = np.array([note.onset for note in notes])
-    cc55 = held(take.performance.controllers.get(OPENNESS_CC, ()), onsets, 0)
-    levels = {name: (cc55 >= low) & (cc55 <= high) for name, low, high in LEVELS}
+    levels = _levels(take.performance)
     return replace(
         check,
         take=take,
@@ -157,6 +158,28 @@ def _midi_figures(check: TakeCheck, take: Take, pairs: list) -> TakeCheck:
         openness=tuple((name, float(there.mean())) for name, there in levels.items()),
         holes=tuple(_holes(pitches, levels)),
     )
+
+
+def holes(performance: Performance) -> tuple[str, ...]:
+    """What a performance lacks between its lowest and its highest note, in words.
+
+    Args:
+      performance: What was, or is to be, recorded.
+
+    Returns:
+      Runs of pitches that are not there, or not at a level of CC55 that occurs elsewhere.
+
+    Explained in notebook 06, "Exercise 3: what is still to be recorded?".
+    """
+    pitches = np.array([note.pitch for note in performance.notes])
+    return tuple(_holes(pitches, _levels(performance)))
+
+
+def _levels(performance: Performance) -> dict[str, np.ndarray]:
+    """Which notes begin muted, half open and open."""
+    onsets = np.array([note.onset for note in performance.notes])
+    cc55 = held(performance.controllers.get(OPENNESS_CC, ()), onsets, 0)
+    return {name: (cc55 >= low) & (cc55 <= high) for name, low, high in LEVELS}
 
 
 def _holes(pitches: np.ndarray, levels: dict[str, np.ndarray]) -> list[str]:

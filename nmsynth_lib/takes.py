@@ -9,6 +9,7 @@ Explained in notebook 01, "From a take to examples".
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
@@ -213,7 +214,10 @@ def load_take(files: TakeFiles, sample_rate: int = 16000) -> Take:
     """
     meta = files.meta
     audio = decoded_sound(files.sound, sample_rate, floor=meta.noise_floor)
-    performance = Performance.from_midi(files.midi, overlaps=meta.overlaps)
+    with warnings.catch_warnings():
+        if meta.overlaps == "last":  # somebody has decided so: nothing to warn of any more
+            warnings.filterwarnings("ignore", message=".*overlaps trimmed")
+        performance = Performance.from_midi(files.midi, overlaps=meta.overlaps)
     end = len(audio) / sample_rate
     if performance.notes[0].onset + meta.onset_shift_ms / 1e3 >= end:
         raise RecordingError(

@@ -31,12 +31,12 @@ from nmsynth_lib.checkpoints import (
     write_checkpoint,
 )
 from nmsynth_lib.crew import Crew
-from nmsynth_lib.engines import give_memory_back, keras, tf
+from nmsynth_lib.engines import keras, tf
 from nmsynth_lib.errors import TrainingStateError
 from nmsynth_lib.instrument_files import SPEC_FILE, write_instrument
 from nmsynth_lib.losses import SpectrogramLoss, silence_loss
 from nmsynth_lib.measured_spec import measured_spec
-from nmsynth_lib.memory import TRAINING_MB, warn_if_short
+from nmsynth_lib.memory import TRAINING_MB, give_memory_back, warn_if_short
 from nmsynth_lib.model import GuitarModel
 from nmsynth_lib.recordings import prepare_examples
 from nmsynth_lib.schema import InstrumentSpec

@@ -17,16 +17,15 @@ from typing import BinaryIO
 
 from nmsynth_lib.errors import NmsynthError, UploadError
 from nmsynth_lib.files import appearing, output_error
+from nmsynth_lib.incoming import MEGABYTE, IncomingFile, copy_to, last_part, shown_name
 from nmsynth_lib.mending import write_corrections
 from nmsynth_lib.take_checks import TakeCheck, checked_take
 from nmsynth_lib.take_findings import Finding, corrections_by_take, findings, verdict
 from nmsynth_lib.takes import AUDIO_SUFFIXES, META_FILE, MIDI_SUFFIXES, find_takes
 
 KINDS = (*AUDIO_SUFFIXES, *MIDI_SUFFIXES)
-MEGABYTE = 1_000_000
 LIMIT_MB = 400  # an hour of 16 bit mono at 48 kHz
 LONGEST_NAME = 200  # bytes
-COPIED = 1 << 20  # bytes at once
 
 
 class UploadedTakes:
@@ -60,9 +59,7 @@ class UploadedTakes:
         self._before = {path.name for path in self.folder.iterdir()}
         self.limit = round(limit_mb * MEGABYTE)
         self.checks: list[TakeCheck] = []
-        self._name = ""
-        self._part: BinaryIO | None = None
-        self._expected = 0
+        self._incoming = IncomingFile()
 
     def begin(self, name: str, size: int) -> None:
         """Makes room for a file; what was only half there is forgotten.
@@ -74,13 +71,10 @@ class UploadedTakes:
         Raises:
           UploadError: not a kind of file that belongs to a take, or too large.
         """
-        self._forget()
+        self._incoming.forget()
         name = _plain_name(name, (*KINDS, ".zip"))
-        if not size > 0:
-            raise UploadError(f"{name}: is empty. Export it again.")
         self._check_room(name, size)
-        self._name, self._expected = name, size
-        self._part = tempfile.TemporaryFile()  # noqa: SIM115 - open until all of it has come
+        self._incoming.begin(name, size)
 
     def add(self, piece: bytes | memoryview) -> None:
         """The next bytes of the file that was begun.
@@ -88,13 +82,7 @@ class UploadedTakes:
         Raises:
           UploadError: nothing was begun, or more came than was announced.
         """
-        if self._part is None:
-            raise UploadError("A piece of a file came without its beginning. Upload it again.")
-        self._part.write(piece)
-        if self._part.tell() > self._expected:
-            name = self._name
-            self._forget()
-            raise UploadError(f"{name}: more came than was announced. Upload it again.")
+        self._incoming.add(piece)
 
     def finish(self) -> list[str]:
         """Gives the file its name; a zip is unpacked instead.
@@ -105,17 +93,12 @@ class UploadedTakes:
         Raises:
           UploadError: it is not complete, or a zip that cannot be taken; then nothing of it stays.
         """
-        if self._part is None or self._part.tell() != self._expected:
-            name = self._name or "The file"
-            self._forget()
-            raise UploadError(f"{name}: did not come as a whole. Upload it again.")
-        part, self._part = self._part, None
-        part.seek(0)
+        part, name = self._incoming.finish(), self._incoming.name
         with part:
-            if self._name.lower().endswith(".zip"):
-                return self._unpack(part)
-            self._write(self._name, part)
-            return [self._name]
+            if name.lower().endswith(".zip"):
+                return self._unpack(part, name)
+            self._write(name, part)
+            return [name]
 
     def put(self, name: str, content: bytes | memoryview) -> list[str]:
         """A whole file at once.
@@ -174,7 +157,7 @@ class UploadedTakes:
 
     def empty(self) -> None:
         """Takes away what was uploaded; what lay in the folder before stays."""
-        self._forget()
+        self._incoming.forget()
         self.checks = []
         for path in self._files():
             if path.name not in self._before:
@@ -197,42 +180,35 @@ class UploadedTakes:
                 "nmsynth check DIR."
             )
 
-    def _unpack(self, part: BinaryIO) -> list[str]:
+    def _unpack(self, part: BinaryIO, where: str) -> list[str]:
         """All takes of a zip, or none of them."""
         try:
             with zipfile.ZipFile(part) as archive:
-                members = _members(archive, self._name)
-                self._check_room(self._name, sum(info.file_size for info in members.values()))
+                members = _members(archive, where)
+                self._check_room(where, sum(info.file_size for info in members.values()))
                 with tempfile.TemporaryDirectory(dir=self.folder, prefix=".zip-") as scratch:
                     for name, info in members.items():
                         with archive.open(info) as member:
-                            _copy(member, Path(scratch) / name)
+                            copy_to(member, Path(scratch) / name)
                     for name in members:
                         (Path(scratch) / name).replace(self.folder / name)
         except (zipfile.BadZipFile, zlib.error, RuntimeError, EOFError) as error:
             reason = " ".join(str(error).split()).rstrip(".")
-            raise UploadError(
-                f"{self._name}: cannot be unpacked ({reason}). Zip it anew."
-            ) from error
+            raise UploadError(f"{where}: cannot be unpacked ({reason}). Zip it anew.") from error
         except OSError as error:
             raise output_error(self.folder, error) from error
         return list(members)
 
     def _write(self, name: str, part: BinaryIO) -> None:
         with appearing(self.folder / name) as path:
-            _copy(part, path)
-
-    def _forget(self) -> None:
-        if self._part is not None:
-            self._part.close()
-        self._part, self._name, self._expected = None, "", 0
+            copy_to(part, path)
 
 
 def _members(archive: zipfile.ZipFile, where: str) -> dict[str, zipfile.ZipInfo]:
     """What of a zip belongs to takes, by its name alone."""
     members: dict[str, zipfile.ZipInfo] = {}
     for info in archive.infolist():
-        name = PurePosixPath(info.filename.replace("\\", "/")).name
+        name = last_part(info.filename)
         if info.is_dir() or not _belongs(name) or "__MACOSX" in info.filename:
             continue
         name = _plain_name(name, KINDS)
@@ -250,13 +226,11 @@ def _members(archive: zipfile.ZipFile, where: str) -> dict[str, zipfile.ZipInfo]
 
 def _plain_name(name: str, kinds: tuple[str, ...]) -> str:
     """The last part of a name, if it is one that a take can have."""
-    plain = PurePosixPath(str(name).replace("\\", "/")).name
+    plain = last_part(name)
     if not _belongs(plain, kinds):
-        shown = (
-            "".join(c if c.isprintable() else "?" for c in plain)[:60] or "A file without a name"
-        )
         raise UploadError(
-            f"{shown}: is neither sound (WAV, FLAC, MP3, OGG) nor MIDI (.mid), nor a zip of them."
+            f"{shown_name(name)}: is neither sound (WAV, FLAC, MP3, OGG) nor MIDI (.mid), nor a "
+            "zip of them."
         )
     return plain
 
@@ -265,9 +239,3 @@ def _belongs(name: str, kinds: tuple[str, ...] = KINDS) -> bool:
     fits = name.isprintable() and len(name.encode(errors="replace")) <= LONGEST_NAME
     known = name == META_FILE or PurePosixPath(name).suffix.lower() in kinds
     return fits and known and not name.startswith(".")
-
-
-def _copy(source: BinaryIO, path: Path) -> None:
-    with path.open("wb") as file:
-        while piece := source.read(COPIED):
-            file.write(piece)

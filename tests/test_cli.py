@@ -36,6 +36,8 @@ COMMANDS = (
     "render",
     "evaluate",
     "instruments",
+    "pack",
+    "unpack",
     "bench",
 )
 HEAVY = {"tensorflow", "keras", "librosa", "matplotlib", "scipy", "IPython", "ddsp", "numba"}
@@ -180,6 +182,8 @@ def test_help_is_light_and_names_every_command():
         ),
         ("render", "-o --instrument --cc --transpose --stems --seed --overlaps --tail --quiet"),
         ("instruments", "--json"),
+        ("pack", "-o --credit --licence --quiet"),
+        ("unpack", "--to --name --quiet"),
     ],
 )
 def test_help_of_a_command_has_examples_and_the_options_of_the_contract(nmsynth, command, options):

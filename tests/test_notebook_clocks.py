@@ -49,7 +49,7 @@ def test_the_minutes_are_those_that_reading_looking_and_trying_take():
     assert minutes_of([text(prose)]) == 10
     assert minutes_of([text(prose), text(folded)]) == 10
     assert minutes_of([text(prose), code("x = 1\n" * 100)]) == 15
-    imports = "from nmsynth_lib.exercises.x import (\n    a,\n    b,\n)\nimport numpy as np\n"
+    imports = "from nmsynth_lib.checks.x import (\n    a,\n    b,\n)\nimport numpy as np\n"
     assert minutes_of([text(prose), code(imports * 30)]) == 10
     assert minutes_of([text(prose), *[code("listen(a)"), code("plot_all(b)")] * 7]) == 15
     assert minutes_of([text(prose), *[code('quiz("a")')] * 10]) == 15

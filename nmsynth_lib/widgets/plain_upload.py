@@ -13,9 +13,9 @@ from pathlib import Path
 
 import ipywidgets
 
-from nmsynth_lib.errors import NmsynthError
 from nmsynth_lib.take_checks import TakeCheck
 from nmsynth_lib.uploaded_takes import LIMIT_MB, UploadedTakes
+from nmsynth_lib.widgets.receiving import said_of
 from nmsynth_lib.widgets.upload import checks_html
 
 
@@ -69,9 +69,7 @@ class PlainUpload(ipywidgets.VBox):
             work()
             self.takes.check()
         except Exception as error:  # a callback's traceback is shown nowhere, so it is said here
-            known = isinstance(error, NmsynthError)
-            words = self.takes.told(error) if known else f"{type(error).__name__}: {error}"
-            said = f'<p role="alert">{html.escape(words)}</p>'
+            said = f'<p role="alert">{html.escape(said_of(error, self.takes))}</p>'
         self.put_right.disabled = not self.takes.to_correct()
         status = html.escape(self.takes.verdict())
         page = checks_html(self.checks, self.takes)

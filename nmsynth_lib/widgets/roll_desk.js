@@ -6,8 +6,9 @@ const REQUEST_MS = 15000; // without an answer to an import, export or piece for
 
 // Requests to Python that are answered one by one: import, export, pieces of the recording.
 class Requests {
-  constructor(model, onSilence) {
-    Object.assign(this, { model, onSilence, waiting: new Map(), number: 0, page: freshId() });
+  constructor(model, onSilence, onAnswer) {
+    Object.assign(this, { model, onSilence, onAnswer });
+    Object.assign(this, { waiting: new Map(), number: 0, page: freshId() });
     this.listener = (content, buffers) => {
       const resolve = this.waiting.get(content.answer);
       this.waiting.delete(content.answer);
@@ -22,6 +23,7 @@ class Requests {
       const timer = setTimeout(this.onSilence, REQUEST_MS);
       this.waiting.set(number, (answer) => {
         clearTimeout(timer);
+        this.onAnswer();
         resolve(answer);
       });
       this.model.send({ ...content, number }, undefined, buffers);
@@ -53,7 +55,8 @@ class RollDesk {
     this.middle = Math.round((range[0] + range[1]) / 2);
     const silent = (words) => this.complain((this.silence = words));
     this.wire = new Wire(model, (_since, times) => this.#answered(times), silent);
-    this.requests = new Requests(model, () => silent(SILENT));
+    const answers = () => this.#hearAgain();
+    this.requests = new Requests(model, () => silent(SILENT), answers);
     this.bar = this.#makeBar();
     this.log = new MoveLog();
     this.words = element("p", { class: "words now", "aria-live": "polite" });
@@ -266,7 +269,7 @@ class RollDesk {
   #answered(times) {
     const problem = this.model.get("problem");
     if (problem) return this.complain(problem);
-    if (this.silence && this.problem.textContent === this.silence) this.complain("");
+    this.#hearAgain();
     if (!this.bar.player.playing) return;
     this.log.add(times, performance.now() + 1000 * START_SECONDS, this.live.bytes);
   }
@@ -288,5 +291,10 @@ class RollDesk {
     for (const lane of this.lanes) lane.draw(grid);
     this.scroller.show();
     this.placeHead();
+  }
+
+  // Python answers, however late: it is no longer said that it does not.
+  #hearAgain() {
+    if (this.silence && this.problem.textContent === this.silence) this.complain("");
   }
 }

@@ -1,19 +1,16 @@
 """The upload of notebook 01: a recording of one's own in, the check's verdict in the page.
 
 Road: browser -> uploaded takes -> take checks -> findings -> [page]: a leaf.
-Files come in pieces of a megabyte: a message of more than ten ends JupyterLab's connection without
-a word, and a take is larger. The page part is `upload.js`.
+How files come is told in `receiving.py`. The page part is `upload.js`.
 Explained in notebook 01, "Your own recording".
 """
 
 from __future__ import annotations
 
 import html
-import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-import anywidget
 import traitlets
 
 from nmsynth_lib.errors import NmsynthError
@@ -23,40 +20,29 @@ from nmsynth_lib.take_plots import plot_check
 from nmsynth_lib.take_table import check_rows, correction_text
 from nmsynth_lib.uploaded_takes import LIMIT_MB, UploadedTakes
 from nmsynth_lib.widgets.parts import script, styles
-from nmsynth_lib.widgets.stand_in import StandIn
+from nmsynth_lib.widgets.receiving import Receiving
 
 GRADES = {"unfit": "Unfit", "warning": "Warning", "note": "Note"}
 DRAWN = 6  # takes whose picture is shown
 
 
-class UploadCheck(StandIn, anywidget.AnyWidget):
+class UploadCheck(Receiving):
     """Upload takes, read the verdict, put right what can be put right.
 
     Attributes:
-      status: What is going on, or the verdict on all takes, one line.
-      problem: What went wrong in the last attempt, a line each; empty when nothing did.
-      shown: The page: figures, findings and a picture of each take, HTML.
       can_mend: Whether "Put right" would change anything.
     """
 
-    _esm = script("elements.js", "upload.js")
+    _esm = script("elements.js", "sending.js", "upload.js")
     _css = styles("upload.css")
 
-    limit = traitlets.Int().tag(sync=True)
-    where = traitlets.Unicode().tag(sync=True)
-    status = traitlets.Unicode("No take yet.").tag(sync=True)
-    problem = traitlets.Unicode().tag(sync=True)
-    shown = traitlets.Unicode().tag(sync=True)
     can_mend = traitlets.Bool(False).tag(sync=True)
-    taken = traitlets.Bool(True).tag(sync=True)
-    answered = traitlets.Int(0).tag(sync=True)
 
     def __init__(self, folder: str | Path | None = None, limit_mb: float = LIMIT_MB):
         """Makes the folder that uploads go to; arguments as for `UploadedTakes`."""
         self.takes = UploadedTakes(folder, limit_mb)
-        self._turn = threading.Lock()  # messages may come in two threads
-        super().__init__(limit=self.takes.limit, where=str(self.takes.folder))
-        self.on_msg(self._on_message)
+        where = str(self.takes.folder)
+        super().__init__(self.takes, limit=self.takes.limit, where=where, status="No take yet.")
 
     @property
     def folder(self) -> Path:
@@ -68,37 +54,16 @@ class UploadCheck(StandIn, anywidget.AnyWidget):
         """Everything that was measured, take by take."""
         return self.takes.checks
 
-    def _on_message(self, _widget, content: dict, buffers: Sequence[memoryview]) -> None:
-        """Does what the page asks, and answers, whatever happens."""
-        with self._turn:
-            self.taken = True
-            try:
-                self._do(content, buffers)
-            except (
-                Exception
-            ) as error:  # a callback's traceback is shown nowhere, so it is said here
-                self.taken = False
-                known = isinstance(error, NmsynthError)
-                said = self.takes.told(error) if known else f"{type(error).__name__}: {error}"
-                self.problem = f"{self.problem}\n{said}".strip()
-            finally:
-                self.answered += 1
+    def _asked(self) -> dict:
+        return {
+            "check": lambda content: self.check(),
+            "mend": lambda content: self.mend(),
+            "empty": lambda content: self._empty(),
+        }
 
-    def _do(self, content: dict, buffers: Sequence[memoryview]) -> None:
-        what = content.get("do")
-        if what == "begin":
-            self.takes.begin(content["name"], int(content["size"]))
-        elif what == "piece":
-            self.takes.add(buffers[0])
-        elif what == "finish":
-            self.takes.finish()
-        elif what == "check":
-            self.check()
-        elif what == "mend":
-            self.mend()
-        elif what == "empty":
-            self.takes.empty()
-            self._show("No take yet.")
+    def _empty(self) -> None:
+        self.takes.empty()
+        self._show("No take yet.")
 
     def check(self) -> None:
         """Checks all takes in the folder and shows what was found.
