@@ -48,6 +48,7 @@ class Cells:
         # The cell for Google Colab does nothing anywhere else.
         cells = [cell for cell in cells if "colab" not in cell["metadata"].get("tags", [])]
         text = "\n".join("".join(c["source"]) for c in cells if c["cell_type"] == "markdown")
+        text = re.sub(r"\[([^\]]+)\]\(\.\./docs/glossary\.md#[^)]+\)", r"\1", text)  # as it is read
         code = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
         return cls(name[:2], text, code, exercises_in(SOURCES / f"{name}.yaml"))
 

@@ -201,9 +201,9 @@ def test_the_second_press_is_instant_and_both_latencies_are_told(keys, record_pr
     record_property("key_to_sound_ms", {"asked": asked.tolist(), "kept": kept.tolist()})
     print(f"asked: median {np.median(asked):.0f} of {len(asked)}; "
           f"kept: median {np.median(kept):.1f} of {len(kept)}; slowness {slow:.2f}")  # fmt: skip
-    assert len(asked) >= 2 and len(kept) >= 2
+    assert len(asked) >= 1 and len(kept) >= 2
     assert np.median(kept) < 25 * slow
-    assert asked.min() < 400 * slow  # one of two: the first may wait for TensorFlow's graph
+    assert asked.min() < 400 * slow  # the first may wait for TensorFlow's graph
     said = keys.root.locator(".figures").inner_text()
     for name, count in (("had to make", len(asked)), ("here already", len(kept))):
         assert f"{name}: last" in said and f"of {count}." in said

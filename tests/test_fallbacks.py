@@ -39,6 +39,7 @@ WIDGETS = {
     "Abx": (f"w.abx({{'two tones': tuple({TWO})}})", {"A": 0.5, "B": 0.5}),
     "Quiz": ("w.quiz('Which?', {'one': 'Yes.', 'two': 'No.'}, right='one')", {}),
     "UploadCheck": ("w.check_upload()", {}),
+    "SharedUpload": ("w.load_shared()", {}),
     "TrainingView": ("w.TrainingView()", {}),
 }
 FIRST = """import numpy as np
