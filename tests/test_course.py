@@ -277,7 +277,7 @@ def gigabytes(amount: str) -> float:
 def cost_of_notebooks() -> dict[str, tuple[int, int]]:
     """Seconds and megabytes of each, as deploy.md has them."""
     table = rows(parts(text_of("deploy.md"))["What one learner costs"])
-    return {name: (int(seconds), int(megabytes)) for name, seconds, megabytes in table}
+    return {name: (int(seconds), int(megabytes)) for name, seconds, megabytes, _ in table}
 
 
 def loads() -> list[list[float]]:
