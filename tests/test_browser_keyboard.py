@@ -201,12 +201,13 @@ def test_the_second_press_is_instant_and_both_latencies_are_told(keys, record_pr
     record_property("key_to_sound_ms", {"asked": asked.tolist(), "kept": kept.tolist()})
     print(f"asked: median {np.median(asked):.0f} of {len(asked)}; "
           f"kept: median {np.median(kept):.1f} of {len(kept)}; slowness {slow:.2f}")  # fmt: skip
-    assert len(asked) >= 1 and len(kept) >= 2
+    assert len(kept) >= 2
     assert np.median(kept) < 25 * slow
-    assert asked.min() < 400 * slow  # the first may wait for TensorFlow's graph
+    # Neighbours may all be here already; the first that was not may wait for TensorFlow's graph.
+    assert min(asked, default=0) < 400 * slow
     said = keys.root.locator(".figures").inner_text()
     for name, count in (("had to make", len(asked)), ("here already", len(kept))):
-        assert f"{name}: last" in said and f"of {count}." in said
+        assert not count or (f"{name}: last" in said and f"of {count}." in said)
 
 
 def test_neighbours_are_fetched_while_nobody_plays(keys):

@@ -65,7 +65,8 @@ def test_every_link_leads_somewhere_and_nothing_comes_from_a_network(site):
     for path, page in pages.items():
         foreign += [f"{path.name}: {one[:80]}" for one in page.loaded if "://" in one[:10]]
         loaded = [one for one in page.loaded if "://" not in one and not one.startswith("data:")]
-        for link in [one for one in page.links if "://" not in one] + loaded:
+        links = [one for one in page.links if "://" not in one and not one.startswith("data:")]
+        for link in links + loaded:
             name, _, anchor = link.partition("#")
             target = (path.parent / name).resolve() if name else path
             places = pages[target].places if anchor and target in pages else {anchor}
@@ -83,7 +84,7 @@ def test_a_notebook_has_its_sounds_pictures_and_questions(site, name):
     assert text.count("<details><summary>") >= 5
     assert "application/vnd.jupyter.widget" not in text
     pictures = re.findall(r"<img[^>]*>", text)
-    assert len(pictures) >= 3 and all('alt="' in one for one in pictures)
+    assert len(pictures) >= 2 and all('alt="' in one for one in pictures)
 
 
 @pytest.mark.parametrize("name", PAGES)
