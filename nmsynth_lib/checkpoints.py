@@ -19,7 +19,7 @@ import numpy as np
 
 from nmsynth_lib.batches import Recipe
 from nmsynth_lib.errors import TrainingStateError
-from nmsynth_lib.files import appearing, output_error
+from nmsynth_lib.files import appearing, folder_at
 from nmsynth_lib.instrument_files import SPEC_FILE, SUMS_FILE, WEIGHTS_FILE, assign_weights
 from nmsynth_lib.schema import InstrumentSpec
 
@@ -120,10 +120,7 @@ def write_checkpoint(
     content = io.BytesIO()
     np.savez(content, **arrays)
     path = out / STATE_FILE
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise output_error(path.parent, error) from error
+    folder_at(path.parent)
     with appearing(path) as part:
         part.write_bytes(content.getvalue())
 

@@ -78,6 +78,19 @@ def file_mode() -> int:
     return 0o666 & ~mask
 
 
+def folder_at(folder: Path) -> Path:
+    """The folder, made with all above it if it was not there.
+
+    Raises:
+      OutputError: it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise output_error(folder, error) from error
+    return folder
+
+
 def output_error(where: object, error: OSError) -> OutputError:
     """What the system refused, with its cause and a remedy, in one line.
 

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from nmsynth_lib.errors import InstrumentNotFoundError, WeightsError
-from nmsynth_lib.files import all_appearing, output_error
+from nmsynth_lib.files import all_appearing, folder_at
 from nmsynth_lib.schema import InstrumentSpec
 
 SPEC_FILE = "instrument.yaml"
@@ -93,10 +93,7 @@ def write_instrument(
     content = _content(spec, weights)
     if sums:
         content[SUMS_FILE] = sums_of(content)
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise output_error(out, error) from error
+    folder_at(out)
     with all_appearing([out / name for name in content]) as parts:
         for part, data in zip(parts, content.values(), strict=True):
             part.write_bytes(data)

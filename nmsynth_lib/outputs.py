@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from nmsynth_lib.errors import OutputError
-from nmsynth_lib.files import file_mode, output_error
+from nmsynth_lib.files import file_mode, folder_at, output_error
 
 FORMATS = {".wav": "WAV", ".flac": "FLAC"}
 
@@ -47,10 +47,7 @@ def made_folder(folder: Path) -> Iterator[Path]:
       OutputError: a file is in its place, or not permitted.
     """
     made = [path for path in (folder, *folder.parents) if not path.exists()]
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise output_error(folder, error) from None
+    folder_at(folder)
     try:
         yield folder
     except BaseException:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from nmsynth_lib.class_runs import ROOT
 from nmsynth_lib.errors import NmsynthError, UploadError
-from nmsynth_lib.files import output_error
+from nmsynth_lib.files import folder_at
 from nmsynth_lib.incoming import MEGABYTE, IncomingFile, last_part, shown_name
 from nmsynth_lib.instrument import Instrument
 from nmsynth_lib.sharing import LIMIT_MB, unpack_instrument
@@ -38,11 +38,7 @@ class SharedInstruments:
         Raises:
           OutputError: the folder cannot be made.
         """
-        self.folder = Path(folder or FROM_OTHERS)
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise output_error(self.folder, error) from error
+        self.folder = folder_at(Path(folder or FROM_OTHERS))
         self.place: Path | None = None
         self.instrument: Instrument | None = None
         self.name = ""

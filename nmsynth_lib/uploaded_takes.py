@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from nmsynth_lib.errors import NmsynthError, UploadError
-from nmsynth_lib.files import appearing, output_error
+from nmsynth_lib.files import appearing, folder_at, output_error
 from nmsynth_lib.incoming import MEGABYTE, IncomingFile, copy_to, last_part, shown_name
 from nmsynth_lib.mending import write_corrections
 from nmsynth_lib.take_checks import TakeCheck, checked_take
@@ -51,11 +51,7 @@ class UploadedTakes:
         if folder is None:
             self._scratch = tempfile.TemporaryDirectory(prefix="nmsynth-takes-")
             folder = self._scratch.name
-        self.folder = Path(folder)
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise output_error(self.folder, error) from error
+        self.folder = folder_at(Path(folder))
         self._before = {path.name for path in self.folder.iterdir()}
         self.limit = round(limit_mb * MEGABYTE)
         self.checks: list[TakeCheck] = []

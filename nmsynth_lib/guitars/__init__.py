@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from nmsynth_lib.errors import NmsynthError
-from nmsynth_lib.files import all_appearing, output_error
+from nmsynth_lib.files import all_appearing, folder_at
 from nmsynth_lib.performance import Performance
 
 GUITARS = ("string", "sampled")
@@ -151,10 +151,7 @@ def _write_take(
     flac = io.BytesIO()
     soundfile.write(flac, audio, sample_rate, format="FLAC", subtype="PCM_16")
     text = yaml.safe_dump(meta, sort_keys=False, allow_unicode=True, width=100)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise output_error(folder, error) from error
+    folder_at(folder)
     names = (f"{name}.flac", f"{name}.mid", "meta.yaml")
     with all_appearing([folder / file for file in names]) as (sound, midi, about):
         sound.write_bytes(flac.getbuffer())

@@ -23,21 +23,10 @@ NOTHING_YET = "No instrument yet."
 TUNE_S = 6.0
 
 
-class SharedUpload(Receiving):
-    """Choose a zip, and the instrument in it is checked, described and played."""
+class LoadsInstruments:
+    """What both uploads of instruments have: `instruments`, and `_show` to tell what is there."""
 
-    _esm = script("elements.js", "sending.js", "instrument_upload.js")
-    _css = styles("upload.css")
-
-    def __init__(self, folder: str | Path | None = None):
-        """Makes the folder that instruments go to; argument as for `SharedInstruments`."""
-        self.instruments = SharedInstruments(folder)
-        super().__init__(
-            self.instruments,
-            limit=self.instruments.limit,
-            where=str(self.instruments.folder),
-            status=NOTHING_YET,
-        )
+    instruments: SharedInstruments
 
     @property
     def folder(self) -> Path | None:
@@ -58,6 +47,23 @@ class SharedUpload(Receiving):
         """
         self.instruments.put(Path(path).name, Path(path).read_bytes())
         self._show()
+
+
+class SharedUpload(LoadsInstruments, Receiving):
+    """Choose a zip, and the instrument in it is checked, described and played."""
+
+    _esm = script("elements.js", "sending.js", "instrument_upload.js")
+    _css = styles("upload.css")
+
+    def __init__(self, folder: str | Path | None = None):
+        """Makes the folder that instruments go to; argument as for `SharedInstruments`."""
+        self.instruments = SharedInstruments(folder)
+        super().__init__(
+            self.instruments,
+            limit=self.instruments.limit,
+            where=str(self.instruments.folder),
+            status=NOTHING_YET,
+        )
 
     def _do(self, content: dict, buffers) -> None:
         if content.get("do") == "finish":

@@ -13,13 +13,17 @@ from pathlib import Path
 
 import ipywidgets
 
-from nmsynth_lib.instrument import Instrument
 from nmsynth_lib.shared_instruments import SharedInstruments
-from nmsynth_lib.widgets.instrument_upload import NOTHING_YET, instrument_html, loaded_in_words
+from nmsynth_lib.widgets.instrument_upload import (
+    NOTHING_YET,
+    LoadsInstruments,
+    instrument_html,
+    loaded_in_words,
+)
 from nmsynth_lib.widgets.receiving import said_of
 
 
-class PlainSharedUpload(ipywidgets.VBox):
+class PlainSharedUpload(LoadsInstruments, ipywidgets.VBox):
     """`SharedUpload` with plain parts: a file button, a field for a name, and a page of HTML."""
 
     def __init__(self, folder: str | Path | None = None):
@@ -39,21 +43,6 @@ class PlainSharedUpload(ipywidgets.VBox):
         self.page = ipywidgets.HTML(f'<p role="status">{NOTHING_YET}</p>')
         super().__init__([self.button, self.own_name, self.page])
         self.button.observe(self._on_file, "value")
-
-    @property
-    def folder(self) -> Path | None:
-        """Folder of the instrument that was loaded last; None before there is one."""
-        return self.instruments.place
-
-    @property
-    def instrument(self) -> Instrument | None:
-        """The instrument that was loaded last, ready to play; None before there is one."""
-        return self.instruments.instrument
-
-    def put(self, path: str | Path) -> None:
-        """Takes a zip from this machine; raises as `SharedUpload.put`."""
-        self.instruments.put(Path(path).name, Path(path).read_bytes())
-        self._show()
 
     def _on_file(self, change) -> None:
         said = ""

@@ -13,7 +13,7 @@ import numpy as np
 
 from nmsynth_lib.audio import read_audio, write_audio
 from nmsynth_lib.errors import OutputError
-from nmsynth_lib.files import all_appearing, output_error
+from nmsynth_lib.files import all_appearing, folder_at
 from nmsynth_lib.mel import heard_onsets
 from nmsynth_lib.onset_measures import onset_time
 from nmsynth_lib.performance import Note, Performance
@@ -114,10 +114,7 @@ class RawRecording:
         folder = Path(folder)
         if not name or Path(name).name != name or name.startswith("."):
             raise OutputError(f"'{name}' is no name for a take. Give one word, such as evening.")
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise output_error(folder, error) from error
+        folder_at(folder)
         suffix = self.path.suffix.lower() if self.path else ".flac"
         sound, midi = folder / f"{name}{suffix}", folder / f"{name}.mid"
         for other in folder.iterdir():
