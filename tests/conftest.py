@@ -23,6 +23,7 @@ import hypothesis
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
+from lab_page import CHROMIUM_NAMES
 from offline import leave_network
 
 # No test needs a network: what a notebook or a widget asked for beyond this machine would fail.
@@ -31,7 +32,6 @@ leave_network()
 # A script that starts us in the background has Ctrl-C ignored, for us and all that we start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 CHROMIUM_FLAGS = [
     "--headless",
     "--no-sandbox",

@@ -12,13 +12,14 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import nbformat
-from lab_page import READY
+from lab_page import run_all
 
+SCREENSHOTS = Path(__file__).resolve().parents[1] / "build" / "screenshots"
 PATIENCE_S = 180  # nothing takes so long, however busy the machine; it is stuck
 PORT_TRIES = 5
 THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
@@ -39,6 +40,27 @@ THEMED = """(light) => {
   const settled = document.getAnimations().every((one) => one.playState !== 'running');
   return settled && (grey('--jp-layout-color0') > 128) === light
     && (grey('--jp-content-font-color1') < 128) === light;
+}"""
+
+# What went wrong in the code cells, and how many have shown something.
+OUTCOME = """() => {
+  const { model } = window.jupyterapp.shell.currentWidget.content;
+  const outputs = [...model.cells].filter((cell) => cell.type === 'code')
+    .map((cell) => [...Array(cell.outputs.length).keys()].map((i) => cell.outputs.get(i).toJSON()));
+  return { shown: outputs.filter((one) => one.length).length,
+    bad: outputs.flat().filter((one) => one.output_type === 'error' || one.name === 'stderr')
+      .map((one) => JSON.stringify(one).slice(0, 300)) };
+}"""
+# The notebook alone, without the panels beside it, as on a small screen.
+ALONE = """async () => {
+  const { commands, shell } = window.jupyterapp;
+  shell.collapseLeft();
+  shell.collapseRight();
+  for (const side of ['left', 'right']) {
+    if (commands.isToggled('application:toggle-side-tabbar', { side })) {
+      await commands.execute('application:toggle-side-tabbar', { side });
+    }
+  }
 }"""
 
 
@@ -110,13 +132,7 @@ class Lab:
 
     def open_and_run(self, page, notebook: str, timeout_s: float = PATIENCE_S) -> None:
         """Opens a notebook in a Playwright page and runs all cells to the end."""
-        page.goto(
-            f"http://127.0.0.1:{self.port}/lab/tree/{notebook}?token={self.token}&reset",
-            wait_until="domcontentloaded",
-        )
-        page.wait_for_function(READY, timeout=1000 * timeout_s, polling=250)
-        page.evaluate("() => window.jupyterapp.commands.execute('notebook:run-all-cells')")
-        page.wait_for_function(READY, timeout=1000 * timeout_s, polling=250)
+        run_all(page, self.port, self.token, notebook, timeout_s)
 
     def theme(self, page, name: str) -> None:
         """Switches JupyterLab to the "light" or the "dark" theme."""
@@ -200,3 +216,32 @@ def lab_with(notebook: Path, folder: Path) -> Iterator[Lab]:
             lab.kill_kernels()
         finally:
             lab.stop()
+
+
+@contextmanager
+def run_notebook(
+    chromium, notebook: Path, folder: Path, prepare: Callable[[object], None] = lambda page: None
+) -> Iterator[dict]:
+    """A notebook that has run to its end in a page, without a fault in any cell.
+
+    Args:
+      chromium: A running browser.
+      notebook: A copy of it is run.
+      folder: Empty; for the copy and for the server's own files.
+      prepare: Is given the page before it opens anything.
+
+    Yields:
+      `lab`, `page`, `errors` on its console, and how many code cells have `shown` something.
+    """
+    with lab_with(notebook, folder) as lab:
+        page = chromium.new_page(viewport={"width": 1000, "height": 1000})
+        page.set_default_timeout(1000 * PATIENCE_S)
+        errors = note_errors(page, [])
+        prepare(page)
+        lab.open_and_run(page, notebook.name, timeout_s=2 * PATIENCE_S)
+        outcome = page.evaluate(OUTCOME)
+        assert outcome["bad"] == []  # else every test would wait for what does not come
+        page.set_default_timeout(60_000)
+        SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+        yield {"lab": lab, "page": page, "errors": errors, "shown": outcome["shown"]}
+        page.close()

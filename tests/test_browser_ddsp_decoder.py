@@ -3,36 +3,15 @@
 from pathlib import Path
 
 import pytest
-from lab_server import PATIENCE_S, lab_with, note_errors
+from lab_server import ALONE, SCREENSHOTS, run_notebook
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOK = ROOT / "notebooks" / "03_ddsp_decoder.ipynb"
-SCREENSHOTS = ROOT / "build" / "screenshots"
 N_PICTURES, N_PLAYERS = 11, 37
 SHOWN = {"layers": "Output of 6 layers", "costs": "this guitar, parameters", "phases": "aligned:"}
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
-# What went wrong in the code cells, and how many have shown something.
-OUTCOME = """() => {
-  const { model } = window.jupyterapp.shell.currentWidget.content;
-  const outputs = [...model.cells].filter((cell) => cell.type === 'code')
-    .map((cell) => [...Array(cell.outputs.length).keys()].map((i) => cell.outputs.get(i).toJSON()));
-  return { shown: outputs.filter((one) => one.length).length,
-    bad: outputs.flat().filter((one) => one.output_type === 'error' || one.name === 'stderr')
-      .map((one) => JSON.stringify(one).slice(0, 300)) };
-}"""
-# The notebook alone, without the panels beside it, as on a small screen.
-ALONE = """async () => {
-  const { commands, shell } = window.jupyterapp;
-  shell.collapseLeft();
-  shell.collapseRight();
-  for (const side of ['left', 'right']) {
-    if (commands.isToggled('application:toggle-side-tabbar', { side })) {
-      await commands.execute('application:toggle-side-tabbar', { side });
-    }
-  }
-}"""
 STICKING_OUT = """() => [...document.querySelectorAll('.jp-OutputArea-output img')]
   .filter((one) => one.getBoundingClientRect().right
     > one.closest('.jp-OutputArea-output').getBoundingClientRect().right + 1)
@@ -41,16 +20,8 @@ STICKING_OUT = """() => [...document.querySelectorAll('.jp-OutputArea-output img
 
 @pytest.fixture(scope="module")
 def session(chromium, tmp_path_factory):
-    with lab_with(NOTEBOOK, tmp_path_factory.mktemp("lab") / "a b") as lab:
-        page = chromium.new_page(viewport={"width": 1000, "height": 1000})
-        page.set_default_timeout(1000 * PATIENCE_S)
-        errors = note_errors(page, [])
-        lab.open_and_run(page, NOTEBOOK.name)
-        outcome = page.evaluate(OUTCOME)
-        assert outcome["bad"] == []  # else every test would wait for what does not come
-        SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-        yield {"lab": lab, "page": page, "errors": errors, "shown": outcome["shown"]}
-        page.close()
+    with run_notebook(chromium, NOTEBOOK, tmp_path_factory.mktemp("lab") / "a b") as session:
+        yield session
 
 
 @pytest.fixture

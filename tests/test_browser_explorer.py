@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 from accessibility import at_width, serious_faults
 from conftest import CHROMIUM_FLAGS
-from lab_server import PATIENCE_S, READY, lab_with, note_errors, write_notebook
+from lab_page import READY
+from lab_server import PATIENCE_S, lab_with, note_errors, write_notebook
 from test_browser_hear_it import LISTEN
 
 from nmsynth_lib.guitars.string import string_partial_decay

@@ -4,8 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from lab_server import PATIENCE_S, lab_with, note_errors
-from test_browser_ddsp_decoder import ALONE, OUTCOME
+from lab_server import ALONE, SCREENSHOTS, run_notebook
 from test_browser_explorer import EXECUTE, Page
 from test_browser_keyboard import Keys
 from test_browser_piano_roll import Roll
@@ -14,7 +13,6 @@ from nmsynth_lib.style_plots import level_over_time
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOK = ROOT / "notebooks" / "04_style_control.ipynb"
-SCREENSHOTS = ROOT / "build" / "screenshots"
 N_PICTURES, N_PLAYERS = 5, 20
 WIDGETS = {"explorer": 1, "quiz": 3, "roll": 4, "compare": 1, "mixer": 1, "keyboard": 1}
 SONG, ANNOTATION = 1, 3  # which of the rolls
@@ -29,17 +27,8 @@ STICKING_OUT = """() => [...document.querySelectorAll('.jp-OutputArea-output :is
 
 @pytest.fixture(scope="module")
 def session(chromium, tmp_path_factory):
-    with lab_with(NOTEBOOK, tmp_path_factory.mktemp("lab") / "a b") as lab:
-        page = chromium.new_page(viewport={"width": 1000, "height": 1000})
-        page.set_default_timeout(1000 * PATIENCE_S)
-        errors = note_errors(page, [])
-        lab.open_and_run(page, NOTEBOOK.name, timeout_s=2 * PATIENCE_S)
-        outcome = page.evaluate(OUTCOME)
-        assert outcome["bad"] == []  # else every test would wait for what does not come
-        page.set_default_timeout(60_000)
-        SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-        yield {"lab": lab, "page": page, "errors": errors, "shown": outcome["shown"]}
-        page.close()
+    with run_notebook(chromium, NOTEBOOK, tmp_path_factory.mktemp("lab") / "a b") as session:
+        yield session
 
 
 @pytest.fixture

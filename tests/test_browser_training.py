@@ -4,11 +4,10 @@ import json
 from pathlib import Path
 
 import pytest
-from lab_server import PATIENCE_S, lab_with, note_errors
+from lab_server import OUTCOME, PATIENCE_S, SCREENSHOTS, lab_with, note_errors
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOK = ROOT / "notebooks" / "02_training.ipynb"
-SCREENSHOTS = ROOT / "build" / "screenshots"
 VIEW = "section.nmsynth-training"
 STEPS = 75  # instead of the notebook's own number: three epochs move the picture as well
 KEPT = ("class_recording()", "next(iter(cuts", "class_bound", "resume=True")
@@ -30,12 +29,6 @@ WATCH = """() => {
   };
   setInterval(look, 100);
 }"""
-
-OUTCOME = """() => [...window.jupyterapp.shell.currentWidget.content.model.cells]
-  .flatMap((cell) => [...Array(cell.outputs?.length ?? 0).keys()]
-    .map((i) => cell.outputs.get(i).toJSON()))
-  .filter((one) => one.output_type === 'error' || one.name === 'stderr')
-  .map((one) => JSON.stringify(one).slice(0, 300))"""
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -64,7 +57,7 @@ def session(chromium, tmp_path_factory):
         page.add_init_script(f"({WATCH})()")
         lab.open_and_run(page, NOTEBOOK.name)
         page.wait_for_timeout(500)
-        bad = page.evaluate(OUTCOME)
+        bad = page.evaluate(OUTCOME)["bad"]
         assert bad == []  # else every test would wait for what does not come
         yield {"lab": lab, "page": page, "seen": page.evaluate("window.seen"), "errors": errors}
         page.close()

@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pytest
 from accessibility import at_width, serious_faults
-from lab_server import PATIENCE_S, lab_with, note_errors
+from lab_server import ALONE, SCREENSHOTS, run_notebook
 from test_browser_data_preparation import Upload
-from test_browser_ddsp_decoder import ALONE, OUTCOME
 from test_browser_explorer import EXECUTE
 from test_browser_piano_roll import Roll
 from test_browser_style_control import STICKING_OUT
@@ -21,7 +20,6 @@ from nmsynth_lib.spoiled_takes import Faults, write_spoiled_take
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOK = ROOT / "notebooks" / "06_your_own_instrument.ipynb"
-SCREENSHOTS = ROOT / "build" / "screenshots"
 WIDGETS = {"upload": 2, "roll": 1, "quiz": 4, "training": 1, "explorer": 1, "keyboard": 1}
 SHARED = "section.nmsynth-shared"
 
@@ -59,18 +57,13 @@ def session(chromium, tmp_path_factory):
     assert text.count("steps=500") == 1
     short = tmp_path_factory.mktemp("short") / NOTEBOOK.name
     short.write_text(text.replace("steps=500", "steps=50"), encoding="utf-8")
-    with lab_with(short, tmp_path_factory.mktemp("lab") / "a b") as lab:
-        page = chromium.new_page(viewport={"width": 1000, "height": 1000})
-        page.set_default_timeout(1000 * PATIENCE_S)
-        errors = note_errors(page, [])
+
+    def prepare(page):
         page.on("filechooser", lambda dialogue: None)  # see test_browser_data_preparation
-        lab.open_and_run(page, NOTEBOOK.name, timeout_s=2 * PATIENCE_S)
-        outcome = page.evaluate(OUTCOME)
-        assert outcome["bad"] == []  # else every test would wait for what does not come
-        page.set_default_timeout(60_000)
-        SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-        yield {"lab": lab, "page": page, "errors": errors, "shown": outcome["shown"]}
-        page.close()
+
+    folder = tmp_path_factory.mktemp("lab") / "a b"
+    with run_notebook(chromium, short, folder, prepare) as session:
+        yield session
 
 
 @pytest.fixture

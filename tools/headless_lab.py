@@ -130,6 +130,42 @@ def _end(process: subprocess.Popen) -> None:
             one.kill()
 
 
+def code_cells(notebook: Path) -> list[str]:
+    """The code of a notebook's cells."""
+    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+    return ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+
+
+def ran_cells(
+    server: Server, cells: list[str], name: str, on_kernel: Callable[[str], None] = lambda _: None
+) -> str:
+    """Opens a session and runs cells in its kernel one after the other, as a browser does.
+
+    Args:
+      server: Gets the session; its kernel stays open.
+      cells: Their code.
+      name: The notebook that the session is of.
+      on_kernel: Is told the kernel's id before the first cell runs.
+
+    Returns:
+      What failed; empty when all cells have run.
+    """
+    about = {"path": name, "name": "", "type": "notebook", "kernel": {"name": "python3"}}
+    try:
+        kernel = server.ask("sessions", "POST", about)["kernel"]["id"]
+        on_kernel(kernel)
+        connection = server.channels(kernel)
+        try:
+            for number, code in enumerate(cells):
+                if said := executed(connection, code):
+                    return f"cell {number}: {said}"
+        finally:
+            connection.close()
+    except (OSError, websocket.WebSocketException) as error:
+        return f"{type(error).__name__}: {error}"
+    return ""
+
+
 def executed(connection: websocket.WebSocket, code: str) -> str:
     """Runs a cell and waits for its end; the error's name and text, empty when there was none.
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from headless_lab import PATIENCE_S, Server
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 READY = """() => {
   const context = window.jupyterapp?.shell?.currentWidget?.sessionContext;
   return Boolean(context?.isReady) && context.session?.kernel?.status === 'idle';
@@ -38,7 +38,7 @@ def page_in_chromium() -> Iterator:
     """A page of a headless Chromium, a `playwright.sync_api.Page`; it collects its `problems`."""
     from playwright.sync_api import sync_playwright
 
-    program = next(filter(None, map(shutil.which, NAMES)), None)
+    program = next(filter(None, map(shutil.which, CHROMIUM_NAMES)), None)
     if program is None:
         raise SystemExit("Pictures need Chromium: install it.")
     with sync_playwright() as playwright:
@@ -50,6 +50,25 @@ def page_in_chromium() -> Iterator:
         page.on("pageerror", lambda error: page.problems.append(str(error)))
         yield page
         browser.close()
+
+
+def run_all(page, port: int, token: str, name: str, timeout_s: float) -> None:
+    """Opens a notebook of a server on this machine and runs all cells to the end.
+
+    Args:
+      page: A `playwright.sync_api.Page`.
+      port: The server's.
+      token: The server's.
+      name: Path of the notebook, as the server knows it.
+      timeout_s: For the kernel to come, and once more for the cells.
+    """
+    page.goto(
+        f"http://127.0.0.1:{port}/lab/tree/{name}?token={token}&reset",
+        wait_until="domcontentloaded",
+    )
+    page.wait_for_function(READY, timeout=1000 * timeout_s, polling=250)
+    page.evaluate("() => window.jupyterapp.commands.execute('notebook:run-all-cells')")
+    page.wait_for_function(READY, timeout=1000 * timeout_s, polling=250)
 
 
 def ran_in_page(server: Server, notebook: Path, name: str, page, pictures: Path) -> str:
@@ -65,11 +84,7 @@ def ran_in_page(server: Server, notebook: Path, name: str, page, pictures: Path)
     Returns:
       What went wrong; empty when all cells have run.
     """
-    address = f"http://127.0.0.1:{server.port}/lab/tree/{name}?token={server.token}&reset"
-    page.goto(address, wait_until="domcontentloaded")
-    page.wait_for_function(READY, polling=250)
-    page.evaluate("() => window.jupyterapp.commands.execute('notebook:run-all-cells')")
-    page.wait_for_function(READY, polling=250)
+    run_all(page, server.port, server.token, name, PATIENCE_S)
     pictures.mkdir(parents=True, exist_ok=True)
     for number in range(PICTURES):
         for _ in range(2):  # cells that come into sight are drawn, and lengthen the page

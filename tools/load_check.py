@@ -20,11 +20,11 @@ import threading
 import time
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 import psutil
-from headless_lab import Server, executed, server_with
-from websocket import WebSocketException
+from headless_lab import Server, code_cells, ran_cells, server_with
 
 ROOT = Path(__file__).resolve().parents[1]
 CLASSES = (30, 300)
@@ -53,23 +53,10 @@ class Learner:
 
 
 def run_cells(server: Server, cells: list[str], learner: Learner) -> None:
-    """Opens a kernel and runs the cells one after the other, as a browser does."""
+    """Lets a learner run the cells, and notes kernel, seconds and what failed."""
     began = time.monotonic()
-    try:
-        name = {"path": f"learner-{learner.number}.ipynb", "name": "", "type": "notebook"}
-        session = server.ask("sessions", "POST", {**name, "kernel": {"name": "python3"}})
-        learner.kernel = session["kernel"]["id"]
-        connection = server.channels(learner.kernel)
-        for number, code in enumerate(cells):
-            said = executed(connection, code)
-            if said:
-                learner.error = f"cell {number}: {said}"
-                break
-        else:
-            learner.error = ""
-        connection.close()
-    except (OSError, WebSocketException) as error:
-        learner.error = f"{type(error).__name__}: {error}"
+    name = f"learner-{learner.number}.ipynb"
+    learner.error = ran_cells(server, cells, name, partial(setattr, learner, "kernel"))
     learner.seconds = time.monotonic() - began
 
 
@@ -129,8 +116,7 @@ def checked_load(notebook: Path, n_learners: int, stagger: float = 0.0) -> tuple
     Returns:
       The learners with what each took, and the server's own peak memory in MB.
     """
-    source = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
-    cells = ["".join(cell["source"]) for cell in source if cell["cell_type"] == "code"]
+    cells = code_cells(notebook)
     learners = [Learner(number + 1, number * stagger) for number in range(n_learners)]
     with server_with(notebook) as server, Watch(server, learners) as watch:
         threads = []

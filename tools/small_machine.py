@@ -28,11 +28,10 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
-from headless_lab import Server, executed, server_with
+from headless_lab import Server, code_cells, ran_cells, server_with
 from lab_page import page_in_chromium, ran_in_page
 from memory_group import Group, NotAllowed, forget_files, group_of
 from run_notebooks import on_cores
-from websocket import WebSocketException
 
 ROOT = Path(__file__).resolve().parents[1]
 FORGOTTEN = ROOT / "notebooks" / "00_hear_it.ipynb"
@@ -91,23 +90,7 @@ class Watch:
 
 def ran_without_a_page(server: Server, notebook: Path, name: str) -> str:
     """Runs a notebook's cells in a kernel of a session of this name; what failed, or nothing."""
-    source = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
-    cells = ["".join(cell["source"]) for cell in source if cell["cell_type"] == "code"]
-    session = server.ask(
-        "sessions",
-        "POST",
-        {"path": name, "name": "", "type": "notebook", "kernel": {"name": "python3"}},
-    )
-    try:
-        connection = server.channels(session["kernel"]["id"])
-        for number, code in enumerate(cells):
-            said = executed(connection, code)
-            if said:
-                return f"cell {number}: {said}"
-        connection.close()
-    except (OSError, WebSocketException) as failure:
-        return f"{type(failure).__name__}: {failure}"
-    return ""
+    return ran_cells(server, code_cells(notebook), name)
 
 
 def visited(
